@@ -20,6 +20,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, J
 logger = structlog.get_logger(__name__)
 
 CHECK_TIMEOUT = 2.0  # seconds; load balancers give up at 5 or so
+RESEND_AFTER = 0.1  # seconds
 
 Respond = Callable[[HttpRequest], Any]
 Check = Callable[[], Awaitable[None]]
@@ -109,17 +110,25 @@ async def layer_carries() -> None:
     if not settings.REDIS_URL:
         return
     layer: Any = get_channel_layer()
-    token = uuid.uuid4().hex
-    channel = await layer.new_channel("ready.")
-    await layer.send(channel, {"type": "ready", "token": token})
-    message = await layer.receive(channel)
-    # Cancelling a receive is how the pub/sub layer is told that nobody listens any more.
-    listening = asyncio.ensure_future(layer.receive(channel))
-    await asyncio.sleep(0)
-    listening.cancel()
-    await asyncio.wait([listening])
-    if message.get("token") != token:
-        raise NotReady("the layer gave back another message")
+    channel = f"ready.{uuid.uuid4().hex}"
+    heard = asyncio.ensure_future(layer.receive(channel))
+    try:
+        while not heard.done():  # what is sent before the layer has subscribed is lost
+            await layer.send(channel, {"type": "ready"})
+            await asyncio.wait([heard], timeout=RESEND_AFTER)
+        heard.result()
+    finally:
+        await _stop_listening(layer, channel, heard)
+
+
+async def _stop_listening(layer: Any, channel: str, heard: "asyncio.Future[Any]") -> None:
+    """A cancelled receive is how the pub/sub layer is told; a finished one leaves it subscribed."""
+    if heard.done():
+        heard.exception()  # retrieved: where the send failed too, that one is told
+        heard = asyncio.ensure_future(layer.receive(channel))
+        await asyncio.sleep(0)
+    heard.cancel()
+    await asyncio.gather(heard, return_exceptions=True)
 
 
 _applied = False

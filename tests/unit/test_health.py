@@ -1,4 +1,5 @@
 import asyncio
+from unittest.mock import AsyncMock
 
 import pytest
 from channels.layers import channel_layers
@@ -88,21 +89,17 @@ def test_what_failed_is_not_told_in_detail(client, failing):
 
 
 class Layer:
-    """A layer that remembers who still listens; `echo` is what comes back."""
+    """A layer that remembers who still listens."""
 
-    def __init__(self, echo):
-        self.echo = echo
+    def __init__(self):
         self.queue = asyncio.Queue()
         self.listening = set()
 
-    async def new_channel(self, prefix):
-        self.listening.add(prefix)
-        return prefix
-
     async def send(self, channel, message):
-        self.queue.put_nowait(self.echo(message))
+        self.queue.put_nowait(message)
 
     async def receive(self, channel):
+        self.listening.add(channel)
         try:
             return await self.queue.get()
         except asyncio.CancelledError:
@@ -114,39 +111,50 @@ class Layer:
 def layer(settings):
     settings.REDIS_URL = "redis://x"
 
-    def install(echo):
-        layer = Layer(echo)
-        channel_layers.set("default", layer)
-        return layer
-
-    before = channel_layers.set("default", None)
-    yield install
+    layer = Layer()
+    before = channel_layers.set("default", layer)
+    yield layer
     channel_layers.set("default", before)
 
 
 async def test_a_layer_that_carries_a_message_is_ready_and_left_as_it_was(layer):
-    layer = layer(lambda message: message)
     assert (await AsyncClient().get("/readyz")).status_code == 200
     assert not layer.listening
 
 
-async def test_a_layer_that_loses_the_message_is_not_ready(layer):
-    layer = layer(lambda message: message)
-    layer.send = lambda channel, message: asyncio.sleep(0)
+async def test_a_message_sent_too_early_is_sent_again(layer, monkeypatch):
+    monkeypatch.setattr(health, "RESEND_AFTER", 0.01)
+    carried, layer.send = (
+        layer.send,
+        AsyncMock(side_effect=lambda *_: setattr(layer, "send", carried)),
+    )
+    assert (await AsyncClient().get("/readyz")).status_code == 200
+
+
+async def test_a_layer_that_loses_every_message_is_not_ready_and_left_as_it_was(layer):
+    layer.send = AsyncMock()
     answer = await AsyncClient().get("/readyz")
     assert (answer.status_code, answer.json()["failed"]) == (503, ["layer"])
+    await asyncio.sleep(0)
+    assert not layer.listening
+
+
+@pytest.mark.parametrize("call", ["send", "receive"])
+async def test_a_layer_that_fails_is_not_ready(call, layer):
+    setattr(layer, call, AsyncMock(side_effect=ConnectionError("secret")))
+    answer = await AsyncClient().get("/readyz")
+    assert (answer.status_code, answer.json()["failed"]) == (503, ["layer"])
+    assert not layer.listening
 
 
 async def test_a_layer_that_never_answers_is_not_waited_for(layer):
-    layer = layer(lambda message: message)
-
-    async def stuck(prefix):
+    async def stuck(channel, message):
         try:
             await asyncio.sleep(30)
         except asyncio.CancelledError:
             await asyncio.sleep(3)
 
-    layer.new_channel = stuck
+    layer.send = stuck
     async with asyncio.timeout(2):
         answer = await AsyncClient().get("/readyz")
     assert answer.json()["failed"] == ["layer"]

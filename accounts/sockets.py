@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+Application = Any  # ASGI; Channels and its type stubs do not agree on it
 
 RETRY_AFTER = 2.0  # seconds, when the database is away
 

@@ -109,6 +109,8 @@ if _database["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;",
     }
+    # A file: the engine's database threads do not see an in-memory one.
+    _database["TEST"] = {"NAME": STATE_DIR / "test.sqlite3"}
 else:
     # CONN_MAX_AGE is 0 and the pool keeps the connections: under ASGI each request may run on
     # a thread of its own, and persistent connections would grow with them.

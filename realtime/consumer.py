@@ -9,7 +9,7 @@ is called in every case.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from secrets import token_urlsafe
 from typing import Any, ClassVar
@@ -35,6 +35,7 @@ from realtime.frames import (
     encode,
     now,
 )
+from realtime.hub import hubs
 from realtime.outbox import Outbox, Send
 from realtime.packet import Packet
 
@@ -42,6 +43,7 @@ logger = structlog.get_logger(__name__)
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
+BACKGROUND_LIMIT = 64
 MALFORMED_LIMIT = 20
 MALFORMED_WINDOW = 60.0
 RETRY_AFTER = 2.0  # seconds, when the database is away
@@ -65,6 +67,9 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
     async def leave(self) -> None:
         """Undo what enter() did, however far it came."""
 
+    def told(self, notice: str, details: Any) -> None:
+        """Act on a notice to this person (realtime.publish.tell). Must not block or raise."""
+
     @property
     def seq(self) -> int | None:
         """The head of the log that this socket follows, for `pong`."""
@@ -75,6 +80,17 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     def deliver(self, packet: Packet) -> None:
         self.outbox.write(packet)
+
+    async def in_background(self, frame: ClientFrame, work: Coroutine[Any, Any, None]) -> None:
+        """Go on to the next frame while this one's work is under way; errors are told as ever.
+
+        Waits while BACKGROUND_LIMIT frames of this socket are under way.
+        """
+        if len(self._background) >= BACKGROUND_LIMIT:
+            await asyncio.wait(self._background, return_when=asyncio.FIRST_COMPLETED)
+        task = asyncio.create_task(self._guarded(self._handled(frame, work)))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def end(self, refusal: Refused) -> None:
         """Tell why, then close."""
@@ -91,6 +107,8 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
         self.base_send = send
         self.connection_id = token_urlsafe(12)
         self.outbox = Outbox(send, on_slow=self._too_slow)
+        self.hub = hubs.get()
+        self._background: set[asyncio.Task[None]] = set()
         self._malformed: deque[float] = deque(maxlen=MALFORMED_LIMIT)
         self._expiry: asyncio.TimerHandle | None = None
         with structlog.contextvars.bound_contextvars(
@@ -113,7 +131,7 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     async def _connected(self) -> None:
         try:
-            self._authenticate()
+            self.authenticate()
             await self.enter()
         except Refused:
             raise
@@ -123,7 +141,7 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
                 CloseCode.LOST, failure.code, failure.message, retry_after=failure.retry_after
             ) from error
 
-    def _authenticate(self) -> None:
+    def authenticate(self) -> None:
         if reason := self.scope.get("refused"):
             raise Refused(CloseCode.NOT_SIGNED_IN, ErrorCode.NOT_SIGNED_IN, reason)
         credential = self.scope.get("credential")
@@ -134,12 +152,14 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
         self.credential = credential
         self.person_id = credential.person.id
         structlog.contextvars.bind_contextvars(user=self.person_id)
+        self.hub.switchboard.attach(self)
         self._end_at(credential.expires)
 
     async def _gone(self) -> None:
         self.outbox.stop()
         if self._expiry:
             self._expiry.cancel()
+        self.hub.switchboard.detach(self)
         try:
             await self.leave()
         except Exception:
@@ -167,8 +187,11 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     async def receive_frame(self, frame: ClientFrame) -> None:
         handler = getattr(self, "on_" + str(frame.__struct_config__.tag).replace("-", "_"))
+        await self._handled(frame, handler(frame))
+
+    async def _handled(self, frame: ClientFrame, work: Awaitable[None]) -> None:
         try:
-            await handler(frame)
+            await work
         except Refused:
             raise
         except Exception as error:

@@ -6,7 +6,6 @@ from realtime.consumer import SocketConsumer
 from realtime.errors import Refused
 from realtime.frames import Resync, ServerFrame
 from realtime.group import Group
-from realtime.hub import hubs
 from realtime.log import log_of
 from realtime.packet import Packet
 from realtime.strict_json import MAX_INTEGER
@@ -18,11 +17,11 @@ RECOVERY_LIMIT = 1000
 class LogConsumer(SocketConsumer):
     """In enter(): `head, entries = await self.join(group)`, then `self.go_live(...)`."""
 
-    _group: Group | None = None
+    group: Group | None = None
 
     @property
     def seq(self) -> int | None:
-        return self._group.last if self._group else None
+        return self.group.last if self.group else None
 
     async def join(self, group: str) -> tuple[int, list[tuple[int, bytes]] | None]:
         """Join the hub, then read: returns the head, and the entries that the client missed.
@@ -31,28 +30,27 @@ class LogConsumer(SocketConsumer):
         no frame falls between the two; `go_live` hands over what came meanwhile.
         """
         after = self._after()
-        hub = hubs.get()
-        self._group = hub.join(group, self)
+        self.group = self.hub.join(group, self)
         head, entries = await database.run(_read_tail, group, after)
-        await hub.catch_up(self._group, head=head)
+        await self.hub.catch_up(self.group, head=head)
         return head, entries
 
     def go_live(
         self, welcome: ServerFrame, head: int, entries: list[tuple[int, bytes]] | None
     ) -> None:
         """Say welcome, send what was missed, and follow from there."""
-        assert self._group is not None
+        assert self.group is not None
         self.answer(welcome)
         if entries is None:
             self.answer(Resync(seq=head))
         for seq, payload in entries or ():
             self.deliver(Packet(payload, seq=seq))
-        if not self._group.go_live(self, after=head):
-            self.answer(Resync(seq=self._group.last or head))
+        if not self.group.go_live(self, after=head):
+            self.answer(Resync(seq=self.group.last or head))
 
     async def leave(self) -> None:
-        if self._group:
-            hubs.get().leave(self._group.name, self)
+        if self.group:
+            self.hub.leave(self.group.name, self)
 
     def _after(self) -> int | None:
         values = [

@@ -11,7 +11,7 @@ the heads of all served groups are compared, every few seconds.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +24,7 @@ from realtime.link import LayerLink
 from realtime.log import Log, log_of
 from realtime.packet import Packet
 from realtime.per_loop import PerLoop
+from realtime.switchboard import PEOPLE, Switchboard
 
 logger = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ HEAL_BATCH = 500
 
 
 class Hub:
-    """All methods belong to the event loop that made the hub, except `publish_threadsafe`."""
+    """All methods belong to the event loop that made the hub, except the `_threadsafe` ones."""
 
     def __init__(self, *, layer: Any) -> None:
         self.id = uuid4().hex
@@ -52,6 +53,8 @@ class Hub:
         self._unchecked: set[str] = set()
         self._check_wanted = asyncio.Event()
         self._check_everything = False
+        self.switchboard = Switchboard()
+        self.join(PEOPLE, self.switchboard).go_live(self.switchboard, after=0)
         self._spawn(self._watch_heads())
 
     # --- sockets ---
@@ -90,10 +93,14 @@ class Hub:
         self._receive(name, packet)
 
     def publish_threadsafe(self, name: str, packet: Packet) -> None:
+        self.call_threadsafe(self.publish, name, packet)
+
+    def call_threadsafe(self, callback: Callable[..., None], *args: Any) -> None:
+        """Call on the hub's loop: at once if that is where we are."""
         if _running_loop() is self._loop:
-            self.publish(name, packet)
+            callback(*args)
         else:
-            self._loop.call_soon_threadsafe(self.publish, name, packet)
+            self._loop.call_soon_threadsafe(callback, *args)
 
     def _receive(self, name: str, packet: Packet) -> None:
         if (group := self._groups.get(name)) is not None:

@@ -5,15 +5,16 @@ memory, or Redis, where the leases of a killed worker run out. Changes are told 
 """
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import structlog
 
 from realtime.frames import Person, PresenceChanged
 from realtime.per_loop import PerLoop
+from realtime.presence_store import PresenceStore, presence_store
 from realtime.publish import publish
 
 logger = structlog.get_logger(__name__)
@@ -22,50 +23,14 @@ BATCH_DELAY = 0.1  # seconds; then at most one frame per group and BATCH_INTERVA
 BATCH_INTERVAL = 1.0
 NAMED_LIMIT = 100  # people; above it a group hears counts only
 REFRESH_INTERVAL = 5.0
-LEASE = 15.0
 STORE_TIMEOUT = 0.5
 
 
-class PresenceStore(Protocol):
-    async def arrive(self, group: str, person: Person) -> bool:
-        """Take or renew this process's lease. True if the person was nowhere in the group."""
+class Online(NamedTuple):
+    """How many people are in a group, and who; nobody is named in a large one."""
 
-    async def depart(self, group: str, person_id: str) -> bool:
-        """Give the lease back. True if it was the person's last one."""
-
-    async def renew(self, group: str, person_ids: list[str]) -> list[Person]:
-        """Renew leases; returns the people of the group whose last lease has run out."""
-
-    async def count(self, group: str) -> int: ...
-
-    async def people(self, group: str) -> list[Person]: ...
-
-
-class MemoryPresence:
-    """The store of a site with one process: no lease outlives it."""
-
-    def __init__(self) -> None:
-        self._groups: defaultdict[str, dict[str, Person]] = defaultdict(dict)
-
-    async def arrive(self, group: str, person: Person) -> bool:
-        known = person.id in self._groups[group]
-        self._groups[group][person.id] = person
-        return not known
-
-    async def depart(self, group: str, person_id: str) -> bool:
-        gone = self._groups[group].pop(person_id, None) is not None
-        if not self._groups[group]:
-            del self._groups[group]
-        return gone
-
-    async def renew(self, group: str, person_ids: list[str]) -> list[Person]:
-        return []
-
-    async def count(self, group: str) -> int:
-        return len(self._groups.get(group, ()))
-
-    async def people(self, group: str) -> list[Person]:
-        return list(self._groups.get(group, {}).values())
+    count: int
+    people: list[Person]
 
 
 @dataclass(slots=True)
@@ -88,19 +53,23 @@ class Presence:
         self._tasks: set[asyncio.Task[None]] = set()
         self._spawn(self._renew_leases())
 
-    async def arrive(self, group: str, person: Person) -> int:
-        """One more socket of the person. Returns how many people are online, this one included."""
+    async def arrive(self, group: str, person: Person) -> Online:
+        """One more socket of the person. Returns who is online, this person included."""
         here = self._here.setdefault(group, _Here())
         here.sockets[person.id] += 1
         here.people[person.id] = person
         try:
             async with asyncio.timeout(STORE_TIMEOUT):
-                if here.sockets[person.id] == 1 and await self._store.arrive(group, person):
-                    self._note(group, here, joined=person)
-                return max(1, await self._store.count(group))
+                if here.sockets[person.id] == 1:
+                    await self._take(group, here, [person])
+                return await self._online(group)
         except Exception as error:  # noqa: BLE001 - the store is away: what is known here must do
             logger.warning("presence_store_away", error=str(error))
-            return len(here.people)
+            return Online(len(here.people), list(here.people.values())[:NAMED_LIMIT])
+
+    async def _online(self, group: str) -> Online:
+        count = await self._store.count(group)
+        return Online(count, await self._store.people(group) if count <= NAMED_LIMIT else [])
 
     def depart(self, group: str, person_id: str) -> None:
         """One socket fewer."""
@@ -110,21 +79,28 @@ class Presence:
         here.sockets[person_id] -= 1
         if here.sockets[person_id] <= 0:
             del here.sockets[person_id]
-            self._spawn(self._depart(group, here, here.people.pop(person_id)))
+            self._spawn(self._give_back(group, here, here.people.pop(person_id)))
 
     def rename(self, group: str, person: Person) -> None:
         if (here := self._here.get(group)) and person.id in here.people:
             here.people[person.id] = person
-            self._spawn(self._take_lease(group, person))
+            self._spawn(self._take(group, here, [person]))
 
-    async def people(self, group: str) -> list[Person]:
-        return await self._store.people(group)
+    def count_here(self, group: str) -> int:
+        """The people whom this process serves, without asking the store."""
+        here = self._here.get(group)
+        return len(here.people) if here else 0
 
-    async def _take_lease(self, group: str, person: Person) -> None:
-        await self._store.arrive(group, person)
+    async def _take(self, group: str, here: _Here, people: list[Person]) -> None:
+        changes = await self._store.take(group, people)
+        for person in changes.joined:
+            self._note(group, here, joined=person)
+        for person in changes.left:
+            self._note(group, here, left=person)
 
-    async def _depart(self, group: str, here: _Here, person: Person) -> None:
-        if person.id not in here.sockets and await self._store.depart(group, person.id):
+    async def _give_back(self, group: str, here: _Here, person: Person) -> None:
+        # Should the person have come back meanwhile, the lease is theirs again.
+        if person.id not in here.sockets and await self._store.give_back(group, person.id):
             self._note(group, here, left=person)
 
     def _note(
@@ -162,16 +138,22 @@ class Presence:
             await asyncio.sleep(REFRESH_INTERVAL)
             for group, here in list(self._here.items()):
                 try:
-                    for person in await self._store.renew(group, list(here.sockets)):
-                        self._note(group, here, left=person)
+                    await self._take(group, here, list(here.people.values()))
                 except Exception as error:  # noqa: BLE001 - the store is away: renew at the next turn
                     logger.warning("presence_store_away", error=str(error))
                     break
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
+        task = self._loop.create_task(self._quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - the store is away: the lease runs out by itself
+            logger.warning("presence_store_away", error=str(error))
 
     async def close(self) -> None:
         presences.forget(self)
@@ -184,4 +166,4 @@ class Presence:
 
 
 # `presences.get()` is that of the running event loop.
-presences = PerLoop(lambda: Presence(MemoryPresence()))
+presences = PerLoop(lambda: Presence(presence_store()))

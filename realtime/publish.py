@@ -5,6 +5,8 @@ command without any loop. Durable frames are published with `publish_on_commit`,
 hears of what is rolled back.
 """
 
+from typing import Any
+
 import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -14,6 +16,7 @@ from realtime.frames import ServerFrame, encode
 from realtime.hub import hubs
 from realtime.link import send_to_layer
 from realtime.packet import Packet
+from realtime.switchboard import PEOPLE, Switchboard
 
 logger = structlog.get_logger(__name__)
 
@@ -33,7 +36,15 @@ def publish_on_commit(group: str, frame: ServerFrame | bytes, *, seq: int) -> No
     Should the layer lose it, the hubs read it from the log.
     """
     packet = Packet(_encoded(frame), seq=seq)
-    transaction.on_commit(lambda: _send(group, packet))
+    transaction.on_commit(lambda: _send(group, packet), robust=True)
+
+
+def tell(notice: str, people: dict[str, Any]) -> None:
+    """Call `told(notice, details)` on every consumer of these people: `{person id: details}`.
+
+    Best effort, like `publish`.
+    """
+    _send(PEOPLE, Packet(Switchboard.packed(notice, people.items())))
 
 
 def _encoded(frame: ServerFrame | bytes) -> bytes:

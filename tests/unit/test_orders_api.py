@@ -109,7 +109,6 @@ def test_staff_make_an_order(staff: APIClient, anna: Any) -> None:
         ("reference", ""),
         ("reference", "   "),
         ("reference", "r" * 101),
-        ("reference", "a\0"),
         ("reference", None),
     ],
 )
@@ -149,7 +148,7 @@ def test_an_unknown_order_is_404(staff: APIClient, name: str) -> None:
     assert answer.json()["code"] == "not_found"
 
 
-@pytest.mark.parametrize("number", [None, [], "t" * 101, "a\0"])
+@pytest.mark.parametrize("number", [None, [], "t" * 101])
 def test_a_malformed_tracking_number_gets_400_and_ships_nothing(
     staff: APIClient, order: Order, number: Any
 ) -> None:

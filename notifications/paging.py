@@ -1,6 +1,5 @@
-"""Cursor pages by `seq`, for the API and the inbox page."""
+"""Cursor pages by `seq`."""
 
-from django.http import HttpRequest
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
@@ -16,7 +15,7 @@ class PageQuery(serializers.Serializer[None]):
     )
 
 
-def links(request: HttpRequest | Request, page: Page) -> tuple[str | None, str | None]:
+def links(request: Request, page: Page) -> tuple[str | None, str | None]:
     """The addresses of the next, older page and of the previous, newer one."""
     here = request.build_absolute_uri()
     following = None if page.older is None else replace_query_param(here, "before", page.older)

@@ -52,7 +52,7 @@ export class Composer {
   close() {
     this.#input.readOnly = true;
     this.#input.placeholder = "";
-    $("button[type=submit]", this.#form).disabled = true;
+    $(".composer__send", this.#form).disabled = true;
   }
 
   #listen() {

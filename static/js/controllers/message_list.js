@@ -2,6 +2,7 @@ import { $ } from "../helpers/dom.js";
 import { MessageView } from "./message_view.js";
 
 const LIMIT = 300;
+const SLACK = 50;
 const NEAR_END = 100;
 const NEAR_START = 800;
 const HIDDEN_MS = 250;
@@ -69,12 +70,26 @@ export class MessageList {
   // Sticking to the end the oldest go; a reader further up keeps them, and the newest wait.
   draw({ dropOldest = this.#stuck } = {}) {
     this.#scheduled = false;
+    if (this.#stuck && this.#isFull) return this.#makeRoom();
     const anchor = this.#stuck ? null : this.#anchor();
-    if (dropOldest) this.#room.trimStart(LIMIT);
-    else this.#room.trimEnd(LIMIT);
+    if (dropOldest) this.#room.trimStart(LIMIT - this.#outbox.items.length);
+    else this.#room.trimEnd(LIMIT - this.#outbox.items.length);
     this.#reconcile();
     if (this.#stuck) this.#toEnd();
     else this.#hold(anchor);
+  }
+
+  get #isFull() {
+    return this.#room.entries.length + this.#outbox.items.length > LIMIT;
+  }
+
+  // In a frame of its own: taking away above and adding below at once would move every line,
+  // one after the other moves none.
+  #makeRoom() {
+    this.#room.trimStart(LIMIT - SLACK - this.#outbox.items.length);
+    this.#reconcile(this.#wanted.filter((entry) => this.#views.has(entry)));
+    this.#toEnd();
+    this.schedule();
   }
 
   stickToEnd() {
@@ -117,8 +132,7 @@ export class MessageList {
     return box.bottom > top && box.bottom <= bottom + 1;
   }
 
-  #reconcile() {
-    const wanted = [...this.#room.entries, ...this.#pending()];
+  #reconcile(wanted = this.#wanted) {
     this.#drop(new Set(wanted));
     let previous = null;
     let place = this.#list.firstElementChild;
@@ -131,8 +145,8 @@ export class MessageList {
     }
   }
 
-  #pending() {
-    return this.#outbox.items.map((item) => this.#asEntry(item));
+  get #wanted() {
+    return [...this.#room.entries, ...this.#outbox.items.map((item) => this.#asEntry(item))];
   }
 
   #asEntry(item) {

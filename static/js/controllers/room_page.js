@@ -281,7 +281,7 @@ class RoomPage {
     const current = regions.indexOf(document.activeElement.closest("[data-region]")?.dataset.region);
     const next = regions.at((current + step) % regions.length);
     if (next !== "sidebar") this.#sidebar.close();
-    if (next === "header") $(".room__header button, .room__header a").focus();
+    if (next === "header") firstShown(".room__header :is(button, a)").focus();
     if (next === "messages") this.#list.step(0);
     if (next === "composer") this.#composer.focus();
     if (next === "sidebar") this.#sidebar.focus();
@@ -294,6 +294,10 @@ function matchingCommands(query) {
     detail: does,
     insert: `/${name} `,
   }));
+}
+
+function firstShown(selector) {
+  return [...document.querySelectorAll(selector)].find((node) => node.checkVisibility());
 }
 
 new RoomPage().start();

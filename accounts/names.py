@@ -1,0 +1,23 @@
+"""What a person, and a room, may be called."""
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+
+MAX_NAME = 50
+# Marks and overrides of direction: with them a name can pass for another.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def clean_name(name: str) -> str:
+    """The name, trimmed: 1 to 50 characters, no control or bidi ones. Raises ValidationError."""
+    name = name.strip()
+    if not name:
+        raise ValidationError("A name is needed.", code="required")
+    if len(name) > MAX_NAME:
+        raise ValidationError(f"A name has at most {MAX_NAME} characters.", code="too_long")
+    if any(char in _BIDI or unicodedata.category(char) in {"Cc", "Cs"} for char in name):
+        raise ValidationError(
+            "A name has no control characters or marks of direction.", code="invalid"
+        )
+    return name

@@ -1,0 +1,64 @@
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Value, When
+
+from chat.access import rooms_for
+from chat.models import Event, Membership, Room
+
+
+class Page(NamedTuple):
+    """Payloads of durable frames, ascending by `seq`; more of them in the direction asked for."""
+
+    payloads: list[str]
+    has_more: bool
+
+
+def events_before(room: Room, *, before: int | None = None, limit: int) -> Page:
+    """The newest events, or the newest ones below `before`."""
+    events = Event.objects.filter(room=room)
+    if before is not None:
+        events = events.filter(seq__lt=before)
+    payloads = _payloads(events.order_by("-seq"), limit + 1)
+    return Page(payloads[:limit][::-1], has_more=len(payloads) > limit)
+
+
+def events_after(room: Room, *, after: int, limit: int) -> Page:
+    events = Event.objects.filter(room=room, seq__gt=after).order_by("seq")
+    payloads = _payloads(events, limit + 1)
+    return Page(payloads[:limit], has_more=len(payloads) > limit)
+
+
+def _payloads(events: QuerySet[Event], limit: int) -> list[str]:
+    return list(events.values_list("payload", flat=True)[:limit])
+
+
+def rooms_with_unread(user: Any) -> QuerySet[Room]:
+    """The rooms that the user may know of, each with `unread` (0 for those not joined)."""
+    mine = Membership.objects.filter(room=OuterRef("pk"), user=user)
+    return (
+        rooms_for(user)
+        .annotate(read_messages=Subquery(mine.values("read_messages")[:1]))
+        .annotate(
+            unread=Case(
+                When(read_messages__isnull=True, then=Value(0)),
+                default=F("message_count") - F("read_messages"),
+            )
+        )
+    )
+
+
+def membership_of(room: Room, user: Any) -> Membership | None:
+    return Membership.objects.filter(room=room, user=user).first()
+
+
+def unread_by_room(room_ids: Iterable[int]) -> dict[str, dict[str, int]]:
+    """Room slug -> person id -> unread messages, in one query."""
+    rows = Membership.objects.filter(room_id__in=list(room_ids)).values_list(
+        "room__slug", "user_id", F("room__message_count") - F("read_messages")
+    )
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for slug, user_id, unread in rows:
+        counts[slug][str(user_id)] = unread
+    return counts

@@ -1,0 +1,67 @@
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+
+from accounts.names import MAX_NAME, clean_name
+from chat.frames import MAX_TEXT
+from chat.models import Room, Visibility
+
+
+class RoomSerializer(serializers.ModelSerializer[Room]):
+    """`seq` is the head of the room's log; `unread` is 0 in rooms that one has not joined."""
+
+    seq = serializers.IntegerField(source="head", read_only=True)
+    unread = serializers.IntegerField(read_only=True, default=0)
+    visibility = serializers.ChoiceField(
+        choices=[Visibility.PUBLIC.value, Visibility.PRIVATE.value], required=False
+    )
+    name = serializers.CharField(max_length=MAX_NAME)
+
+    class Meta:
+        model = Room
+        fields = ["slug", "name", "topic", "visibility", "open_to_guests", "seq", "unread"]
+        read_only_fields = ["slug"]
+
+    def validate_name(self, name: str) -> str:
+        try:
+            return clean_name(name)
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+
+
+class RoomChangeSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=MAX_NAME, required=False)
+    topic = serializers.CharField(max_length=250, required=False, allow_blank=True)
+
+    validate_name = RoomSerializer.validate_name
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField(max_length=MAX_TEXT, trim_whitespace=False)
+    client_id = serializers.CharField(min_length=1, max_length=64, trim_whitespace=False)
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    client_id = serializers.CharField()
+    seq = serializers.IntegerField()
+    timestamp = serializers.DateTimeField()
+
+
+class EventQuerySerializer(serializers.Serializer[Any]):
+    after = serializers.IntegerField(min_value=0, required=False)
+    before = serializers.IntegerField(min_value=0, required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=200, default=50)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "after" in attrs and "before" in attrs:
+            raise serializers.ValidationError("Ask for events after or before, not both.")
+        return attrs
+
+
+class EventPageSerializer(serializers.Serializer[Any]):
+    """`results` are durable frames as on the socket, ascending; `previous` leads to older ones."""
+
+    results = serializers.ListField(child=serializers.DictField())
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)

@@ -1,0 +1,47 @@
+"""The close codes of the wire contract, and whether a client should come back after each."""
+
+from enum import IntEnum, StrEnum
+
+
+class CloseCode(IntEnum):
+    DONE = 1000
+    LOST = 1011
+    BAD_FRAMES = 4400
+    NOT_SIGNED_IN = 4401
+    FORBIDDEN = 4403
+    NOT_FOUND = 4404
+    IDLE = 4408
+    TOO_LARGE = 4413
+    RATE_LIMITED = 4429
+    RESTARTING = 4503
+    SLOW = 4508
+
+    @property
+    def reconnect(self) -> bool:
+        """Whether a client should come back without its person doing anything."""
+        return self in _RECONNECT
+
+
+_RECONNECT = {
+    CloseCode.LOST,
+    CloseCode.IDLE,
+    CloseCode.RATE_LIMITED,
+    CloseCode.RESTARTING,
+    CloseCode.SLOW,
+}
+
+
+class ErrorCode(StrEnum):
+    """The `code` of an `error` frame and of an HTTP error body."""
+
+    BAD_FRAME = "bad_frame"
+    UNKNOWN_TYPE = "unknown_type"
+    UNSUPPORTED = "unsupported"
+    TOO_LONG = "too_long"
+    NOT_SIGNED_IN = "not_signed_in"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"

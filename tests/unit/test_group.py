@@ -1,0 +1,198 @@
+"""The order in which a group delivers, whatever the layer does to the packets."""
+
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.group import AHEAD_LIMIT, JOINING_BUFFER, Group
+from realtime.packet import Packet
+
+
+class Member:
+    def __init__(self, connection_id: str = "c", person_id: str = "p") -> None:
+        self.connection_id = connection_id
+        self.person_id = person_id
+        self.packets: list[Packet] = []
+
+    def deliver(self, packet: Packet) -> None:
+        self.packets.append(packet)
+
+    @property
+    def seqs(self) -> list[int | None]:
+        return [packet.seq for packet in self.packets]
+
+
+def packet(seq: int | None, *, skip: str | None = None) -> Packet:
+    return Packet(b"{}", seq=seq, skip=skip)
+
+
+def entries(seqs: Iterable[int]) -> list[tuple[int, bytes]]:
+    return [(seq, b"{}") for seq in seqs]
+
+
+def group_with(member: Member, *, head: int = 0) -> Group:
+    group = Group("room.1")
+    group.join(member)
+    group.start_at(head)
+    group.go_live(member, after=head)
+    return group
+
+
+def receive(group: Group, *seqs: int | None) -> None:
+    for seq in seqs:
+        group.receive(packet(seq))
+
+
+def test_packets_in_order_are_delivered_as_they_come() -> None:
+    member = Member()
+    receive(group_with(member), 1, 2, 3)
+    assert member.seqs == [1, 2, 3]
+
+
+def test_a_repeat_is_dropped() -> None:
+    member = Member()
+    receive(group_with(member), 1, 1, 2, 1, 2)
+    assert member.seqs == [1, 2]
+
+
+def test_packets_ahead_of_a_gap_wait_until_it_is_filled() -> None:
+    member = Member()
+    group = group_with(member)
+    receive(group, 1, 4, 3)
+    assert member.seqs == [1]
+    assert group.has_gap
+    receive(group, 2)
+    assert member.seqs == [1, 2, 3, 4]
+    assert not group.has_gap
+
+
+def test_a_gap_is_filled_from_the_log_without_repeats() -> None:
+    member = Member()
+    group = group_with(member)
+    receive(group, 1, 4)
+    group.heal(entries([2, 3, 4, 5]))
+    receive(group, 5, 6)
+    assert member.seqs == [1, 2, 3, 4, 5, 6]
+
+
+def test_too_much_ahead_of_a_gap_is_left_to_the_log() -> None:
+    member = Member()
+    group = group_with(member)
+    receive(group, *range(2, AHEAD_LIMIT + 100))
+    group.heal(entries(range(1, AHEAD_LIMIT + 100)))
+    assert member.seqs == list(range(1, AHEAD_LIMIT + 100))
+
+
+def test_transient_packets_wait_for_nothing() -> None:
+    member = Member()
+    group = group_with(member)
+    receive(group, 5, None)
+    assert member.seqs == [None]
+
+
+def test_what_comes_before_the_head_is_known_is_delivered_from_there() -> None:
+    member = Member()
+    group = Group("room.1")
+    group.join(member)
+    receive(group, 7, 8, 9)
+    group.start_at(7)
+    group.go_live(member, after=7)
+    assert member.seqs == [8, 9]
+
+
+def test_a_joiner_gets_what_came_since_its_read_and_nothing_twice() -> None:
+    first, second = Member(), Member()
+    group = group_with(first)
+    receive(group, 1)
+    group.join(second)
+    receive(group, 2, 3)
+    assert group.go_live(second, after=2)
+    receive(group, 4)
+    assert second.seqs == [3, 4]
+
+
+def test_a_joiner_whose_buffer_ran_over_is_told_that_entries_are_missing() -> None:
+    first, second = Member(), Member()
+    group = group_with(first)
+    group.join(second)
+    receive(group, *range(1, JOINING_BUFFER + 10))
+    assert not group.go_live(second, after=0)
+    assert second.seqs == []
+    receive(group, JOINING_BUFFER + 10)
+    assert second.seqs == [JOINING_BUFFER + 10]
+
+
+def test_a_packet_skips_one_connection_or_all_of_a_person() -> None:
+    here, there, other = Member("a", "1"), Member("b", "1"), Member("c", "2")
+    group = group_with(here)
+    for member in (there, other):
+        group.join(member)
+        group.go_live(member, after=0)
+    group.receive(packet(None, skip="a"))
+    group.receive(packet(None, skip="1"))
+    assert [len(m.packets) for m in (here, there, other)] == [0, 1, 2]
+
+
+def test_who_left_gets_nothing_more() -> None:
+    member = Member()
+    group = group_with(member)
+    group.leave(member)
+    receive(group, 1)
+    assert member.seqs == []
+    assert group.empty
+
+
+_steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("post"), st.integers(1, 3)),
+        st.tuples(st.just("hint"), st.integers(0, 30)),
+        st.tuples(st.just("heal"), st.just(0)),
+        st.tuples(st.just("join"), st.just(0)),
+        st.tuples(st.just("live"), st.just(0)),
+        st.tuples(st.just("leave"), st.integers(0, 5)),
+        st.tuples(st.just("transient"), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(_steps)
+def test_every_member_gets_the_log_in_order_whatever_is_lost_repeated_or_late(  # noqa: C901
+    steps: list[tuple[str, int]],
+) -> None:
+    """`post` grows the log; `hint` delivers, late, again or never, any entry of it."""
+    group = Group("room.1")
+    group.start_at(0)
+    head = 0
+    joining: list[tuple[Member, int]] = []
+    live: list[tuple[Member, int]] = []
+    gone: list[tuple[Member, int]] = []
+    for step, number in steps:
+        if step == "post":
+            head += number
+        elif step == "hint" and 0 < number <= head:
+            receive(group, number)
+        elif step == "transient":
+            receive(group, None)
+        elif step == "heal":
+            group.heal(entries(range((group.last or 0) + 1, head + 1)))
+        elif step == "join":
+            member = Member()
+            group.join(member)
+            joining.append((member, head))
+        elif step == "live" and joining:
+            member, read_head = joining.pop(0)
+            group.heal(entries(range((group.last or 0) + 1, read_head + 1)))  # Hub.catch_up
+            assert group.go_live(member, after=read_head)
+            live.append((member, read_head))
+        elif step == "leave" and number < len(live):
+            member, start = live.pop(number)
+            group.leave(member)
+            gone.append((member, start))
+    group.heal(entries(range((group.last or 0) + 1, head + 1)))
+    for member, start in live:
+        assert [s for s in member.seqs if s] == list(range(start + 1, head + 1))
+    for member, start in gone:
+        seqs = [s for s in member.seqs if s]
+        assert seqs == list(range(start + 1, start + 1 + len(seqs)))

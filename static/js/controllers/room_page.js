@@ -1,5 +1,4 @@
 import { $, readJSON } from "../helpers/dom.js";
-import { api } from "../helpers/http.js";
 import { COMMANDS } from "../models/commands.js";
 import { Draft } from "../models/draft.js";
 import { History } from "../models/history.js";
@@ -30,17 +29,16 @@ class RoomPage {
   #slug = this.#data.room.slug;
   #you = this.#data.you;
   #room = new Room({ events: this.#data.events, head: this.#data.seq });
-  #people = new People(this.#data.people);
+  #people = new People();
   #typists = new Typists();
   #store = new OutboxStore();
   #outbox = new Outbox({ owner: this.#you.id, room: this.#slug, store: this.#store });
   #socket = new Socket(`/ws/chat/${this.#slug}/`, { after: this.#data.seq });
   #announcer = new Announcer($("#announcer"));
   #stragglers = [];
-  #hasAskedForMembers = false;
 
   async start() {
-    this.#people.meet(this.#room.entries.flatMap(({ from }) => from ?? []));
+    this.#people.meet(this.#room.entries.flatMap(({ from, user }) => from ?? user ?? []));
     this.#buildReader();
     this.#buildFrame();
     this.#buildComposer();
@@ -245,18 +243,9 @@ class RoomPage {
   }
 
   #mentionable(query) {
-    this.#askForMembers();
     return this.#people.met
       .filter(({ id, name }) => id !== this.#you.id && name.toLowerCase().includes(query))
       .map(({ name, guest }) => ({ label: name, detail: guest ? "guest" : "", insert: `@${name} ` }));
-  }
-
-  // Once, and only when somebody writes an @: who is away is not on the page.
-  async #askForMembers() {
-    if (this.#hasAskedForMembers) return;
-    this.#hasAskedForMembers = true;
-    const { results = [] } = await api(`/api/rooms/${this.#slug}/members/`).catch(() => ({}));
-    this.#people.meet(results.map((member) => member.user ?? member));
   }
 
   #showOnline() {

@@ -16,9 +16,8 @@ export class Sidebar {
     this.#toggle = toggle;
     this.#backdrop = backdrop;
     this.#people = people;
-    this.#you = you;
     this.#listen();
-    this.#drawPeople();
+    this.you = you;
     this.#dot();
   }
 
@@ -101,7 +100,7 @@ export class Sidebar {
     const others = $(".people__others", this.#root);
     others.hidden = online <= present.length;
     others.textContent = `and ${online - present.length} more`;
-    $(".people__count", this.#root).textContent = online;
+    $(".people__count", this.#root).textContent = online || "";
   }
 
   #person(person) {

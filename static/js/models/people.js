@@ -4,16 +4,9 @@
  * Events: `change`.
  */
 export class People extends EventTarget {
-  #present;
-  #met;
-  #online;
-
-  constructor(people, online = people.length) {
-    super();
-    this.#present = byId(people);
-    this.#met = byId(people);
-    this.#online = online;
-  }
+  #present = new Map();
+  #met = new Map();
+  #online = 0;
 
   get online() {
     return this.#online;
@@ -28,8 +21,10 @@ export class People extends EventTarget {
     return sorted(this.#met.values());
   }
 
-  welcome({ you, online, people }) {
-    if (people) this.#present = byId(people);
+  /** The whole state, at the start and after every reconnection; nobody is named in a crowd. */
+  welcome({ you, online, people = [] }) {
+    this.#present = new Map(people.map((person) => [person.id, person]));
+    this.meet(people);
     this.#enter(you);
     this.#change(online);
   }
@@ -58,10 +53,6 @@ export class People extends EventTarget {
     this.#online = online ?? this.#online;
     this.dispatchEvent(new Event("change"));
   }
-}
-
-function byId(people) {
-  return new Map(people.map((person) => [person.id, person]));
 }
 
 function sorted(people) {

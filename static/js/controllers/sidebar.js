@@ -68,7 +68,7 @@ export class Sidebar {
     this.#toggle.addEventListener("click", () => this.#show(!this.#isOpen));
     this.#backdrop.addEventListener("click", () => this.#show(false));
     $(".sidebar__close", this.#root).addEventListener("click", () => this.#show(false));
-    this.#root.addEventListener("keydown", (event) => {
+    document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.#isOpen) this.#show(false);
     });
     this.#narrow.addEventListener("change", () => this.#show(false, { focus: false }));

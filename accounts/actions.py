@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts import names, queries
 from accounts.models import Profile, Ticket
 from realtime.frames import Person
+from realtime.publish import tell
 
 TICKET_SECONDS = 30
 TICKET_BYTES = 32  # 256 bits: it cannot be guessed, so a plain SHA-256 of it is enough at rest
@@ -30,13 +31,16 @@ def create_guest(*, name: str) -> Any:
     return user
 
 
+@transaction.atomic
 def rename(*, user: Any, name: str) -> Person:
-    """Raises ValidationError."""
+    """The person under the new name, which all their sockets are told. Raises ValidationError."""
     profile, _ = Profile.objects.update_or_create(
         user=user, defaults={"display_name": names.clean_name(name)}
     )
     user.profile = profile
-    return queries.person(user)
+    person = queries.person(user)
+    transaction.on_commit(lambda: tell("renamed", {person.id: person}), robust=True)
+    return person
 
 
 def issue_ticket(*, user: Any, session_key: str = "", ends_at: datetime | None = None) -> str:

@@ -167,4 +167,4 @@ async def _ask_to_return(send: Send) -> None:
     )
     await send({"type": "websocket.accept"})
     await send({"type": "websocket.send", "text": encode(error).decode()})
-    await send({"type": "websocket.close", "code": CloseCode.RESTARTING})
+    await send({"type": "websocket.close", "code": int(CloseCode.RESTARTING)})

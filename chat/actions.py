@@ -22,7 +22,7 @@ from chat.models import Event, Membership, Role, Room, Visibility
 from chat.posting import Post, Receipt
 from chat.rendering import render
 from chat.unread import unread_changed
-from realtime.frames import encode
+from realtime.frames import encode, tag_of
 from realtime.publish import publish_on_commit, tell
 
 # --- messages ---
@@ -99,7 +99,7 @@ def _store_or_repeat(
         raise NotFound("There is no such room.")
     key = (post.room_id, post.author.pk, post.client_id)
     if receipt := known.get(key):
-        transaction.on_commit(lambda: post.on_stored(receipt), robust=True)
+        _acknowledge(post, receipt)
         return None
     room.message_count += 1
     frame = Message(
@@ -114,8 +114,12 @@ def _store_or_repeat(
     receipt = Receipt(frame.seq, frame.timestamp)
     known[key] = Receipt(frame.seq, frame.timestamp, repeated=True)
     # Registered first, so that the author hears `sent` before the message itself.
-    transaction.on_commit(lambda: post.on_stored(receipt), robust=True)
+    _acknowledge(post, receipt)
     return _append(room, frame, author=post.author, client_id=post.client_id)
+
+
+def _acknowledge(post: Post, receipt: Receipt) -> None:
+    transaction.on_commit(lambda: post.on_stored(receipt), robust=True)
 
 
 # --- the log ---
@@ -131,7 +135,7 @@ def _append(room: Room, frame: DurableFrame, *, author: Any, client_id: str | No
         seq=frame.seq,
         timestamp=frame.timestamp,
         payload=payload.decode(),
-        kind=str(frame.__struct_config__.tag),
+        kind=tag_of(frame),
         author_id=author.pk,
         client_id=client_id,
     )

@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 import msgspec
-from accounts.actions import rename
 from django.core.exceptions import ValidationError
 from msgspec import UNSET
 
+from accounts.actions import rename
 from chat import access, queries
 from chat.actions import check_text, mark_read
 from chat.errors import NotFound, TextInvalid
@@ -33,7 +33,7 @@ from chat.models import Room
 from chat.post_queue import post_queues
 from chat.posting import Post, Receipt
 from chat.reads import read_board
-from chat.unread import tell_room_unread
+from notifications.actions import tell_room_unread
 from realtime import database
 from realtime.close_codes import CloseCode, ErrorCode
 from realtime.errors import FrameError, Refused
@@ -73,7 +73,7 @@ class RoomConsumer(LogConsumer):
             room=slug,
             you=self.you,
             seq=head,
-            online=online.count,
+            online=online.total,
             people=online.people,
         )
         self.go_live(welcome, head, missed)
@@ -139,7 +139,7 @@ class RoomConsumer(LogConsumer):
             mark_read, room=self.room, user=self.credential.user, seq=frame.seq
         )
         if unread is not None:
-            tell_room_unread(self.room.slug, {self.you.id: unread})
+            tell_room_unread(room=self.room.slug, counts={self.you.id: unread})
         if presences.get().count_here(self.group_name) <= NAMED_LIMIT:
             seq = min(frame.seq, self.seq or 0)
             read_board.get().note(self.group_name, self.you, seq)

@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-from accounts.actions import create_guest
-from accounts.forms import GuestForm
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -15,6 +13,8 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.actions import create_guest
+from accounts.forms import GuestForm
 from accounts.queries import person
 from chat import access, actions, queries
 from chat.errors import Conflict
@@ -151,8 +151,8 @@ def _sidebar(user: Any, current: str | None = None) -> list[dict[str, Any]]:
             "slug": room.slug,
             "name": room.name,
             "topic": room.topic,
-            "unread": room.unread,
+            "unread": unread,
             "current": room.slug == current,
         }
-        for room in queries.rooms_with_unread(user)
+        for room, unread in queries.sidebar(user)
     ]

@@ -49,6 +49,11 @@ def rooms_with_unread(user: Any) -> QuerySet[Room]:
     )
 
 
+def sidebar(user: Any) -> list[tuple[Room, int]]:
+    """The user's rooms and how many messages are unread in each."""
+    return [(room, getattr(room, "unread")) for room in rooms_with_unread(user)]  # noqa: B009 - annotated
+
+
 def membership_of(room: Room, user: Any) -> Membership | None:
     return Membership.objects.filter(room=room, user=user).first()
 

@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Iterable
 
 from chat.queries import unread_by_room
+from notifications.actions import tell_room_unread
 from realtime import database
 from realtime.hub import hubs
 from realtime.per_loop import PerLoop
-from realtime.publish import tell
 
 INTERVAL = 1.0
 
@@ -27,18 +27,7 @@ def unread_changed(room_ids: Iterable[int]) -> None:
 
 def tell_unread(room_ids: set[int]) -> None:
     for slug, counts in unread_by_room(room_ids).items():
-        tell_room_unread(slug, counts)
-
-
-def tell_room_unread(slug: str, counts: dict[str, int]) -> None:
-    """`counts`: person id -> unread messages."""
-    tell(
-        "room-unread",
-        {
-            person_id: {"room": slug, "unread": unread, "mentions": 0}
-            for person_id, unread in counts.items()
-        },
-    )
+        tell_room_unread(room=slug, counts=counts)
 
 
 class UnreadBoard:

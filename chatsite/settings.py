@@ -99,7 +99,8 @@ USE_TZ = True
 
 # --- Where state is kept ----------------------------------------------------------------------
 
-STATE_DIR.mkdir(exist_ok=True)
+for _directory in (STATE_DIR, STATE_DIR / "static"):
+    _directory.mkdir(exist_ok=True)
 _database: dict[str, Any] = database(
     "DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'db.sqlite3'}"
 )

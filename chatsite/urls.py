@@ -1,8 +1,11 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-api = [
+from chatsite import errors
+
+api: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("", include("chat.api_urls")),
     path("", include("notifications.api_urls")),
@@ -18,7 +21,10 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", include(api)),
+    re_path(r"^api/", csrf_exempt(errors.not_found)),  # JSON, with DEBUG on too
 ]
 
+handler400 = "chatsite.errors.bad_request"
+handler403 = "chatsite.errors.permission_denied"
 handler404 = "chatsite.errors.not_found"
 handler500 = "chatsite.errors.server_error"

@@ -83,9 +83,18 @@ def mark_all_read(*, user: Any, up_to: int | None = None) -> None:
     _set_read(inbox, list(unread.order_by("seq").values_list("pk", flat=True)), read=True)
 
 
-def tell_room_unread(*, user_id: Any, room: str, unread: int, mentions: int) -> None:
-    """Tell all notification sockets of a person at once. Not stored; never blocks."""
-    tell(ROOM_UNREAD, {str(user_id): {"room": room, "unread": unread, "mentions": mentions}})
+def tell_room_unread(*, room: str, counts: Mapping[str, int]) -> None:
+    """Tell people (by person id) how much of a room they have not read.
+
+    One packet for all of them. Not stored; never blocks.
+    """
+    tell(
+        ROOM_UNREAD,
+        {
+            person_id: {"room": room, "unread": unread, "mentions": 0}
+            for person_id, unread in counts.items()
+        },
+    )
 
 
 def _user_ids(to: AbstractBaseUser | Iterable[AbstractBaseUser]) -> list[Any]:

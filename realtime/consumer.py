@@ -34,6 +34,7 @@ from realtime.frames import (
     ServerFrame,
     encode,
     now,
+    tag_of,
 )
 from realtime.hub import hubs
 from realtime.outbox import Outbox, Send
@@ -186,7 +187,7 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
         await self.receive_frame(self.decoder.decode(text))
 
     async def receive_frame(self, frame: ClientFrame) -> None:
-        handler = getattr(self, "on_" + str(frame.__struct_config__.tag).replace("-", "_"))
+        handler = getattr(self, "on_" + tag_of(frame).replace("-", "_"))
         await self._handled(frame, handler(frame))
 
     async def _handled(self, frame: ClientFrame, work: Awaitable[None]) -> None:

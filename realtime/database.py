@@ -22,10 +22,9 @@ _executor: ThreadPoolExecutor | None = None
 
 async def run(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Await `function(...)`, run on a database thread in a copy of the caller's context."""
-    call = functools.partial(
-        contextvars.copy_context().run, _run_and_release, function, *args, **kwargs
-    )
-    return await asyncio.get_running_loop().run_in_executor(_threads(), call)
+    call = functools.partial(function, *args, **kwargs)
+    in_context = functools.partial(contextvars.copy_context().run, _run_and_release, call)
+    return await asyncio.get_running_loop().run_in_executor(_threads(), in_context)
 
 
 def shutdown() -> None:
@@ -46,9 +45,9 @@ def _threads() -> ThreadPoolExecutor:
     return _executor
 
 
-def _run_and_release(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def _run_and_release(call: Callable[[], R]) -> R:
     try:
-        return function(*args, **kwargs)
+        return call()
     finally:
         _release_connections()
 

@@ -30,11 +30,11 @@ class Person(Struct, kw_only=True, frozen=True):
     guest: Literal[True] | UnsetType = UNSET
 
 
-class ClientFrame(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+class ClientFrame(Struct, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
     ref: Ref | UnsetType = UNSET
 
 
-class ServerFrame(Struct, kw_only=True, frozen=True, tag_field="type"):
+class ServerFrame(Struct, kw_only=True, tag_field="type"):
     """`ref` repeats that of the client frame which is answered."""
 
     ref: str | UnsetType = UNSET
@@ -81,6 +81,11 @@ class PresenceChanged(ServerFrame, tag="presence"):
     online: int
 
 
+def tag_of(frame: Struct | type[Struct]) -> str:
+    """The `type` of a frame on the wire."""
+    return str(frame.__struct_config__.tag)
+
+
 encode = msgspec.json.Encoder().encode
 
 
@@ -98,9 +103,8 @@ class Decoder:
     def __init__(
         self, frames: Iterable[type[ClientFrame]], *, unsupported: Iterable[str] = ()
     ) -> None:
-        self.frames = {
-            str(frame.__struct_config__.tag): frame for frame in (*frames, Ping, Refresh)
-        }
+        types: list[type[ClientFrame]] = [*frames, Ping, Refresh]
+        self.frames = {tag_of(frame): frame for frame in types}
         self.unsupported = frozenset(unsupported)
 
     def decode(self, text: str) -> ClientFrame:

@@ -29,7 +29,7 @@ STORE_TIMEOUT = 0.5
 class Online(NamedTuple):
     """How many people are in a group, and who; nobody is named in a large one."""
 
-    count: int
+    total: int
     people: list[Person]
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db import OperationalError
 from django.http import Http404
-from django.urls import path
+from django.urls import include, path
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.test import APIClient
@@ -43,7 +43,12 @@ def page(request):
     raise Raising.error
 
 
-urlpatterns = [path("api/x/", Raising.as_view()), path("page/", page), path("api/page/", page)]
+urlpatterns = [
+    path("api/x/", Raising.as_view()),
+    path("page/", page),
+    path("api/page/", page),
+    path("", include("chatsite.urls")),
+]
 handler400 = errors.bad_request
 handler403 = errors.permission_denied
 handler404 = errors.not_found

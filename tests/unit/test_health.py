@@ -8,8 +8,7 @@ from django.test import AsyncClient
 
 from chatsite import health
 
-urlpatterns = []
-pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

@@ -166,7 +166,7 @@ async def test_another_person_hears_nothing(cast: Cast) -> None:
         await mine.until("notification")
         await mine.send(type="mark-read", ids=[notification_id])
         await mine.until("notification-update")
-        actions.tell_room_unread(user_id=cast.owner.pk, room="general", unread=1, mentions=0)
+        actions.tell_room_unread(room="general", counts={str(cast.owner.pk): 1})
         await mine.until("room-unread")
         assert await theirs.quiet() == []
 
@@ -218,13 +218,13 @@ async def test_a_frame_of_another_socket_is_unknown_here(cast: Cast) -> None:
 
 async def test_what_is_unread_in_a_room_reaches_all_sockets_of_the_person(cast: Cast) -> None:
     async with inbox_of(cast.owner) as one, inbox_of(cast.owner) as two:
-        actions.tell_room_unread(user_id=cast.owner.pk, room="general", unread=3, mentions=1)
+        actions.tell_room_unread(room="general", counts={str(cast.owner.pk): 3})
         for socket in (one, two):
             assert await socket.until("room-unread") == {
                 "type": "room-unread",
                 "room": "general",
                 "unread": 3,
-                "mentions": 1,
+                "mentions": 0,
             }
             assert "seq" not in socket.frames[-1]
 
@@ -233,7 +233,7 @@ async def test_what_is_told_before_the_welcome_comes_after_it(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def count_while_told(user: Any) -> int:
-        actions.tell_room_unread(user_id=user.pk, room="general", unread=1, mentions=0)
+        actions.tell_room_unread(room="general", counts={str(user.pk): 1})
         return unread_count(user)
 
     monkeypatch.setattr("notifications.queries.unread_count", count_while_told)

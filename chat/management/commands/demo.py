@@ -52,4 +52,7 @@ class Command(BaseCommand):
         table = Table("account", "password", "may", title="Demo accounts")
         for name, is_staff in ACCOUNTS:
             table.add_row(name, PASSWORD, "ship orders, administer" if is_staff else "talk")
-        Console(file=self.stdout, width=80).print(table)
+        console = Console(width=80)
+        with console.capture() as captured:
+            console.print(table)
+        self.stdout.write(captured.get())

@@ -100,6 +100,8 @@ class Author:
     IN_FLIGHT = 4
     BACKOFF = 0.1  # seconds
 
+    progress = asyncio.Event()  # set whenever anybody's posts are acknowledged
+
     def __init__(self, visitor: Visitor, worker: Worker, room: str, *, count: int) -> None:
         self.visitor = visitor
         self.worker = worker
@@ -126,12 +128,14 @@ class Author:
             for client_id in some:
                 await socket.say(self.posts[client_id], client_id)
             await socket.acknowledged(some)
+            self.progress.set()
 
 
 async def until_acknowledged(authors: list[Author], count: int) -> None:
     async with asyncio.timeout(PATIENCE):
         while sum(len(author.acknowledged) for author in authors) < count:
-            await asyncio.sleep(0.001)
+            Author.progress.clear()
+            await Author.progress.wait()
 
 
 async def test_a_worker_killed_while_people_post_loses_and_doubles_nothing(

@@ -17,6 +17,13 @@ from tests.e2e.services import Service
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP_TIMEOUT = 20.0
+PREPARE = """
+import django
+from django.core.management import call_command
+django.setup()
+call_command("migrate", verbosity=0)
+call_command("demo")
+"""
 FATAL = "this message is the last one"  # what triggers the faults of tests.e2e.faulty
 
 # Loopback is asked directly, whatever proxy the environment names.
@@ -56,17 +63,16 @@ class Site:
 
     def prepare(self) -> None:
         """Make the tables and the demo accounts."""
-        for command in ("migrate", "demo"):
-            done = subprocess.run(  # noqa: S603 - commands of this package only
-                [sys.executable, "manage.py", command],
-                cwd=ROOT,
-                env=self.environment,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+        done = subprocess.run(  # noqa: S603 - commands of this package only
+            [sys.executable, "-c", PREPARE],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def log(self, room: str) -> list[Entry]:
         rows = self._select(

@@ -116,10 +116,12 @@ class Socket:
             if frame["type"] == "close":
                 raise Closed(frame["code"], f"{type_} {fields}")
 
-    async def sees(self, change: str, visitor: "Visitor", **fields: Any) -> dict[str, Any]:
+    async def sees(
+        self, change: str, visitor: "Visitor", *, within: float = PATIENCE, **fields: Any
+    ) -> dict[str, Any]:
         """The next `presence` that names the visitor among those who `joined` or `left`."""
         while True:
-            frame = await self.until("presence", **fields)
+            frame = await self.until("presence", within=within, **fields)
             if visitor.person in frame[change]:
                 return frame
 
@@ -190,9 +192,15 @@ async def call(worker: Worker, method: str, path: str, *, token: str = "", **bod
 
 @asynccontextmanager
 async def raw(
-    worker: Worker, path: str, *, token: str = "", origin: str = "", **options: Any
+    worker: Worker,
+    path: str,
+    *,
+    token: str = "",
+    origin: str = "",
+    headers: dict[str, str] | None = None,
+    **options: Any,
 ) -> AsyncIterator[ClientConnection]:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
     async with connect(
         worker.ws + path,
         additional_headers=headers,

@@ -18,12 +18,14 @@ async def test_fifty_posts_with_one_client_id_store_one_row(large: Served) -> No
             for n in range(50)
         ]
         await asyncio.gather(*(at.say(f"text {n}", "same") for n, at in enumerate(sockets)))
-        receipts = await asyncio.gather(*(at.until("sent") for at in sockets))
-        messages = await asyncio.gather(*(at.until("message") for at in sockets))
-    assert len({(sent["seq"], sent["timestamp"]) for sent in receipts}) == 1
-    assert all(message == messages[0] for message in messages)
+        for at in sockets:
+            await at.acknowledged(["same"])
+            await at.caught_up(2)
     (stored,) = [entry for entry in large.site.log(room) if entry.kind == "message"]
-    assert stored.seq == receipts[0]["seq"]
+    for at in sockets:
+        assert at.journal.frames == [stored.frame]
+        (sent,) = [frame for frame in at.frames if frame["type"] == "sent"]
+        assert (sent["seq"], sent["timestamp"]) == (stored.seq, stored.frame["timestamp"])
 
 
 async def test_posts_of_many_on_two_workers_are_numbered_without_holes(large: Served) -> None:

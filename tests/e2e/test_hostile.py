@@ -201,25 +201,25 @@ async def test_a_path_that_is_no_socket_closes_with_4404(
 
 
 @pytest.mark.parametrize(
-    "origin",
+    ("origin", "status"),
     [
-        "https://elsewhere.example",
-        "null",
-        "http://127.0.0.1",
-        "http://127.0.0.1:1",
-        "http://[",
-        "x",
+        ("https://elsewhere.example", 403),
+        ("null", 403),
+        ("http://127.0.0.1", 403),
+        ("http://127.0.0.1:1", 403),
+        ("http://[", 400),  # no origin at all: not even HTTP's
+        ("x", 400),
     ],
 )
-async def test_a_page_of_elsewhere_gets_http_403(
-    served: Served, room: str, eve: Visitor, origin: str
+async def test_a_page_of_elsewhere_is_refused_before_the_socket_opens(
+    served: Served, room: str, eve: Visitor, origin: str, status: int
 ) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with raw(
             served.first, f"/ws/chat/{room}/", token=eve.access, origin=origin
         ) as connection:
             await connection.recv()
-    assert refused.value.response.status_code == 403
+    assert refused.value.response.status_code == status
 
 
 @pytest.mark.parametrize(
@@ -304,17 +304,16 @@ async def test_hundreds_that_come_and_go_at_once_disturb_nobody(
 
 async def test_who_never_reads_holds_up_nobody(served: Served, room: str, eve: Visitor) -> None:
     (ann,) = await served.guests("Talker")
-    text = "Lorem ipsum " * 600
+    text = "<" * 8000  # 40 KB on the wire, with its HTML
     async with AsyncExitStack() as stack:
-        for _ in range(3):
+        for _ in range(2):
             await stack.enter_async_context(never_reading(served.first, room, eve))
         at_ann: Socket = await stack.enter_async_context(ann.in_room(served.first, room))
-        for number in range(150):
+        for number in range(120):
             await at_ann.say(text, str(number))
             await at_ann.until("sent", within=5)
             await at_ann.until("message", within=5)
-    (entries,) = {len(served.site.log(room))}
-    assert entries == 151
+    assert len(served.site.log(room)) == 121
 
 
 @asynccontextmanager
@@ -341,7 +340,7 @@ async def test_hostile_bodies_are_refused_and_not_logged_as_failures(
     for body in ({"name": "\x00"}, {"name": ["x"]}, {"name": "x" * 5000}, {"other": 1}):
         assert (await call(served.first, "POST", "/api/guest/", **body)).status == 400
     messages = f"/api/rooms/{room}/messages/"
-    for text in ("", "x" * 8001, None, 5):
+    for text in ("", "x" * 8001, None, ["x"]):
         status, answer = await call(
             served.first, "POST", messages, token=eve.access, text=text, client_id="1"
         )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +17,7 @@ PROMPT = 1.0  # seconds: an acknowledgement never waits for Redis
 NOTICED = 6.0  # seconds until the silence of Redis is noticed and the heads are compared
 READ = 3.0  # seconds, once it is noticed: heads are then compared every second
 BACK = 15.0  # seconds until hints are carried again
+LEASES_TAKEN = 6.0  # seconds until every worker has told again who is with it
 
 
 @dataclass
@@ -43,15 +44,19 @@ class Pair:
         await self.at_ben.until("message", client_id=client_id, within=heard_within)
         return time.monotonic() - begun
 
+    async def online(self) -> int:
+        """As told to somebody who looks in, beside that person."""
+        (visitor,) = await self.served.guests("Looking in")
+        async with visitor.in_room(self.served.first, self.room) as socket:
+            return int(socket.welcome["online"]) - 1
+
     async def hints_are_back(self) -> None:
         """Ask until an event, which is only ever carried by a hint, comes through."""
         async with asyncio.timeout(BACK):
             while not [frame for frame in self.at_ben.frames if frame["type"] == "event"]:
                 await self.at_ann.send(type="event", name="hint", data=None)
-                try:
+                with suppress(TimeoutError):
                     await self.at_ben.until("event", within=0.2)
-                except TimeoutError:
-                    continue
 
 
 @pytest.fixture
@@ -101,3 +106,13 @@ async def test_without_redis_people_go_on_talking(pair: Pair, away: str, back: s
     assert pair.ann.journal(pair.room).agrees_with(log)
     assert pair.ben.journal(pair.room).agrees_with(log)
     assert pair.served.first.says("/readyz")
+
+
+async def test_after_redis_lost_everything_presence_is_told_anew(pair: Pair) -> None:
+    assert await pair.online() == 2
+    pair.redis.kill()
+    pair.redis.start()
+    async with asyncio.timeout(LEASES_TAKEN):
+        while await pair.online() != 2:
+            with suppress(TimeoutError):
+                await pair.at_ann.until("presence", within=0.3)

@@ -120,8 +120,8 @@ def small(small_site: Site) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def large(large_site: Site) -> Iterator[Served]:
-    """Two daphnes."""
-    workers = [Worker(large_site, f"large-{letter}") for letter in "ab"]
+    """Two workers, of which one is a plain daphne: the promises are the same."""
+    workers = [Worker(large_site, "large-a"), Worker(large_site, "large-b", runserver=True)]
     with running(*workers):
         yield Served(large_site, workers)
 

@@ -100,12 +100,14 @@ class Author:
     IN_FLIGHT = 4
     BACKOFF = 0.1  # seconds
 
-    progress = asyncio.Event()  # set whenever anybody's posts are acknowledged
-
-    def __init__(self, visitor: Visitor, worker: Worker, room: str, *, count: int) -> None:
+    def __init__(
+        self, visitor: Visitor, worker: Worker, room: str, *, count: int, progress: asyncio.Event
+    ) -> None:
+        """`progress` is set whenever posts are acknowledged."""
         self.visitor = visitor
         self.worker = worker
         self.room = room
+        self.progress = progress
         self.posts = {f"{visitor.name}-{n}": f"{n} from {visitor.name}" for n in range(count)}
 
     @property
@@ -131,11 +133,11 @@ class Author:
             self.progress.set()
 
 
-async def until_acknowledged(authors: list[Author], count: int) -> None:
+async def until_acknowledged(authors: list[Author], count: int, progress: asyncio.Event) -> None:
     async with asyncio.timeout(PATIENCE):
         while sum(len(author.acknowledged) for author in authors) < count:
-            Author.progress.clear()
-            await Author.progress.wait()
+            progress.clear()
+            await progress.wait()
 
 
 async def test_a_worker_killed_while_people_post_loses_and_doubles_nothing(
@@ -145,13 +147,14 @@ async def test_a_worker_killed_while_people_post_loses_and_doubles_nothing(
     served = serve(*workers)
     room = await served.room()
     visitors = await served.guests("Ann", "Ben", "Cem", "Dan")
+    progress = asyncio.Event()
     authors = [
-        Author(visitor, workers[number % len(workers)], room, count=60)
+        Author(visitor, workers[number % len(workers)], room, count=60, progress=progress)
         for number, visitor in enumerate(visitors)
     ]
     posting = [asyncio.create_task(author.post_all()) for author in authors]
     for count in (40, 140):
-        await until_acknowledged(authors, count)
+        await until_acknowledged(authors, count, progress)
         served.first.kill()
         await asyncio.to_thread(served.first.start)
     async with asyncio.timeout(30):

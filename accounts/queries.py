@@ -1,7 +1,8 @@
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from msgspec import UNSET
 
 from accounts.models import Profile
@@ -29,3 +30,12 @@ def profile_of(user: Any) -> Profile | None:
 def is_guest(user: Any) -> bool:
     profile = profile_of(user)
     return profile is not None and profile.guest
+
+
+def user_by_id(user_id: Any) -> Any:
+    """The user with their profile, in one query; None for an id that is nobody's or no id."""
+    users = get_user_model()._default_manager.select_related("profile")
+    try:
+        return users.filter(pk=user_id).first()
+    except (ValueError, TypeError, OverflowError, ValidationError):
+        return None

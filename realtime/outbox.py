@@ -52,7 +52,8 @@ class Outbox:
             return
         if drop:
             self._queue.clear()
-        self._close = {"type": "websocket.close", "code": code}
+        # A plain int: autobahn refuses an IntEnum.
+        self._close = {"type": "websocket.close", "code": int(code)}
         self._start()
 
     def stop(self) -> None:
@@ -78,7 +79,7 @@ class Outbox:
                 self.closed = True
                 await self._send(self._close)
         except Exception as error:  # noqa: BLE001 - servers differ in what they raise when it is gone
-            logger.debug("write_failed", error=str(error))
+            logger.info("write_failed", error=repr(error))
             self.closed = True
             self._queue.clear()
         finally:

@@ -1,0 +1,170 @@
+"""Who is at the other end of a socket, decided before a consumer sees it.
+
+The consumer finds `scope["credential"]`, or None for whoever showed nothing, and `scope["refused"]`
+with the reason where a credential was shown that is bad: that one is never passed over for the
+next. A foreign page gets HTTP 403 before anything else is looked at.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.utils.crypto import constant_time_compare
+
+from accounts import actions, origins, sessions, tokens
+from accounts.access import may_sign_in
+from accounts.handshake import Handshake
+from accounts.models import Ticket
+from accounts.queries import person
+from realtime import database
+from realtime.close_codes import CloseCode, ErrorCode
+from realtime.credentials import Credential
+from realtime.errors import FrameError
+from realtime.frames import Error, encode
+
+logger = structlog.get_logger(__name__)
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Application = Any  # ASGI; Channels and its type stubs do not agree on it
+
+RETRY_AFTER = 2.0  # seconds, when the database is away
+
+
+class CredentialRefused(Exception):
+    """A credential was shown and is bad; the message is for the client."""
+
+
+class SocketAuthentication:
+    def __init__(self, inner: Application) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        handshake = Handshake.of(scope)
+        if not origins.is_allowed(handshake):
+            await send({"type": "websocket.close"})  # before accept: HTTP 403
+            return
+        credential, refused = None, ""
+        try:
+            if _shows_anything(handshake):
+                credential = await database.run(authenticate, handshake)
+        except CredentialRefused as error:
+            refused = str(error)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("database_away", path=scope["path"], error=str(error))
+            await _ask_to_return(send)
+            return
+        await self.inner({**scope, "credential": credential, "refused": refused}, receive, send)
+
+
+def authenticate(handshake: Handshake) -> Credential | None:
+    """The first credential that is shown decides. At most three queries, in one thread."""
+    for look in (_by_bearer, _by_api_key, _by_ticket, _by_session):
+        if (credential := look(handshake)) is not None:
+            return credential
+    return None
+
+
+def _shows_anything(handshake: Handshake) -> bool:
+    return bool(
+        handshake.authorizations or handshake.api_keys or handshake.tickets or handshake.session_key
+    )
+
+
+def _by_bearer(handshake: Handshake) -> Credential | None:
+    if not handshake.authorizations:
+        return None
+    scheme, _, access = _only(handshake.authorizations, "Authorization").strip().partition(" ")
+    if scheme.lower() != "bearer":
+        raise CredentialRefused("Only `Authorization: Bearer` is understood here.")
+    try:
+        user, expires = tokens.holder(access.strip())
+    except tokens.TokenRefused as error:
+        raise CredentialRefused(str(error)) from error
+    return _credential(user, kind="token", expires=expires)
+
+
+def _by_api_key(handshake: Handshake) -> Credential | None:
+    if not handshake.api_keys:
+        return None
+    raise CredentialRefused("The API key is not valid.")
+
+
+def _by_ticket(handshake: Handshake) -> Credential | None:
+    if not handshake.tickets:
+        return None
+    ticket = actions.use_ticket(ticket=_only(handshake.tickets, "ticket"))
+    if ticket is None or not _still_worth_something(ticket):
+        raise CredentialRefused("The ticket is not valid, has been used, or has expired.")
+    expires = None if ticket.ends_at is None else ticket.ends_at.timestamp()
+    return _credential(ticket.user, kind="ticket", expires=expires)
+
+
+def _still_worth_something(ticket: Ticket) -> bool:
+    """Whether the credential that the ticket was got with would still be good now."""
+    return (
+        may_sign_in(ticket.user)
+        and constant_time_compare(ticket.auth_hash, ticket.user.get_session_auth_hash())
+        and (ticket.ends_at is None or ticket.ends_at > datetime.now(UTC))
+        and (not ticket.session_key or sessions.is_of(ticket.session_key, ticket.user))
+    )
+
+
+def _by_session(handshake: Handshake) -> Credential | None:
+    if not handshake.session_key:
+        return None
+    if not handshake.origins:
+        # Browsers always send it; without it, nobody can say whose page is using the cookie.
+        raise CredentialRefused("A session cookie needs an Origin header beside it.")
+    try:
+        user = sessions.user_of(handshake.session_key)
+    except sessions.SessionRefused as error:
+        raise CredentialRefused(str(error)) from error
+    return _credential(user, kind="session") if user else None
+
+
+def _only(values: list[str], name: str) -> str:
+    if len(values) > 1:
+        raise CredentialRefused(f"More than one {name} was sent.")
+    return values[0]
+
+
+def _credential(user: Any, *, kind: str, expires: float | None = None) -> Credential:
+    return Credential(
+        user=user,
+        person=person(user),
+        kind=kind,
+        expires=expires,
+        refresh=None if expires is None else _refresher(user.pk),
+    )
+
+
+def _refresher(user_id: object) -> Callable[[str], Awaitable[float]]:
+    async def refresh(access: str) -> float:
+        return await database.run(_refreshed, user_id, access)
+
+    return refresh
+
+
+def _refreshed(user_id: object, access: str) -> float:
+    try:
+        user, expires = tokens.holder(access)
+    except tokens.TokenRefused as error:
+        raise FrameError(ErrorCode.NOT_SIGNED_IN, str(error)) from error
+    if user.pk != user_id:
+        raise FrameError(ErrorCode.FORBIDDEN, "The token is another person's.")
+    return expires
+
+
+async def _ask_to_return(send: Send) -> None:
+    """Nobody can say who this is now: told in a way that a browser can read, unlike HTTP 503."""
+    error = Error(
+        code=ErrorCode.UNAVAILABLE,
+        message="The database is away; try again.",
+        retry_after=RETRY_AFTER,
+    )
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": encode(error).decode()})
+    await send({"type": "websocket.close", "code": CloseCode.RESTARTING})

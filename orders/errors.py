@@ -1,0 +1,6 @@
+class OrderNotFound(Exception):
+    pass
+
+
+class AlreadyShipped(Exception):
+    """An order ships once."""

@@ -98,6 +98,11 @@ export class MessageList {
     this.#delegate.moved();
   }
 
+  /** Asks for more where the reader is near an end, or nothing can be scrolled yet. */
+  look() {
+    this.#scrolled();
+  }
+
   /** Shows one message: in the middle for a link, at the top for where reading goes on. */
   show(seq, { block = "center", highlight = false } = {}) {
     const row = document.getElementById(`m${seq}`);

@@ -35,10 +35,14 @@ export class MessageMenu {
   }
 
   #toggled(open) {
+    // Before it is marked as closed, for then it may be hidden and could not take the focus.
+    if (!open && this.#hadFocus) this.#opener?.focus();
     this.#opener?.setAttribute("aria-expanded", open);
-    if (!open && (this.#menu.contains(document.activeElement) || document.activeElement === document.body)) {
-      this.#opener?.focus();
-    }
+  }
+
+  get #hadFocus() {
+    const { activeElement, body } = document;
+    return activeElement === body || this.#menu.contains(activeElement);
   }
 
   #keydown(event) {

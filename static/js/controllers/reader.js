@@ -29,6 +29,8 @@ export class Reader {
     button.addEventListener("click", () => this.toNewest());
     addEventListener("hashchange", () => this.#followLink());
     addEventListener("focus", () => this.moved());
+    // Not pagehide: what a socket is given there no longer leaves the browser.
+    addEventListener("beforeunload", () => this.#hasReadNewest && this.#tellRead());
     addEventListener("blur", () => (this.#wasAway = true));
     document.addEventListener("visibilitychange", () => this.moved());
   }
@@ -39,7 +41,7 @@ export class Reader {
     if (linkedSeq()) await this.#followLink();
     else if (this.#readSeq !== null && this.#readSeq < this.#room.head) await this.#toUnread();
     this.#hasLanded = true;
-    this.moved();
+    list.look();
   }
 
   /** A new event of the log: seen at once, or counted until it is. */
@@ -58,7 +60,7 @@ export class Reader {
     if (isAtEnd) this.#unseen = 0;
     if (this.#button.hidden !== isAtEnd) this.#button.hidden = isAtEnd;
     if (!isAtEnd) this.#button.textContent = newestLabel(this.#unseen);
-    if (isAtEnd && isWatching()) this.#scheduleRead();
+    if (this.#hasReadNewest) this.#scheduleRead();
   }
 
   older() {
@@ -76,34 +78,45 @@ export class Reader {
   }
 
   async toNewest() {
-    if (!this.#room.atEnd) await this.#page(() => this.#loadNewest());
+    if (!this.#room.atEnd) await this.#load(() => this.#loadNewest());
     if (this.#room.atEnd) this.#list.stickToEnd();
   }
 
   /** The server could not say what was missed: start over from its newest page. */
-  async reload(head) {
-    await this.#paging;
-    await this.#page(() => this.#loadNewest(head));
-    this.#list.stickToEnd();
+  reload(head) {
+    this.#room.loseEnd(head);
+    return this.toNewest();
   }
 
-  async #loadNewest(head) {
-    this.#room.replace(await this.#history.newest(), head);
+  // While the newest page is on its way newer events come in; those are asked for as well.
+  async #loadNewest() {
+    this.#room.replace(await this.#history.newest());
+    for (let tries = 3; tries > 0 && !this.#room.atEnd; tries--) {
+      this.#room.append(await this.#history.page({ after: this.#room.last }));
+    }
   }
 
-  // A page that cannot be had is asked for again by the next scrolling.
+  // Scrolling asks often: once at a time is enough, and not before the reader has landed.
   #page(load) {
-    this.#paging ??= load()
-      .catch(() => {})
-      .finally(() => {
-        this.#paging = null;
-        this.moved();
-      });
-    return this.#paging;
+    if (!this.#paging && this.#hasLanded) this.#load(load);
+  }
+
+  // What cannot be had is asked for again by the next scrolling.
+  #load(load) {
+    const loading = (this.#paging ?? Promise.resolve())
+      .then(load)
+      .then(() => true, () => false)
+      .then((loaded) => this.#loaded(loading, loaded));
+    return (this.#paging = loading);
+  }
+
+  #loaded(loading, loaded) {
+    if (this.#paging === loading) this.#paging = null;
+    if (loaded && this.#hasLanded) this.#list.look();
   }
 
   async #toUnread() {
-    if (this.#readSeq + 1 < this.#room.first) await this.#page(() => this.#loadUnread());
+    if (this.#readSeq + 1 < this.#room.first) await this.#load(() => this.#loadUnread());
     const unread = this.#room.entries.filter((entry) => this.#isUnread(entry));
     if (unread.length === 0) return;
     this.#unseen = this.#room.atEnd ? unread.length : this.#room.head - this.#readSeq;
@@ -114,7 +127,7 @@ export class Reader {
 
   // With a little of what was read before, to be reminded.
   async #loadUnread() {
-    this.#room.replace(await this.#history.page({ after: Math.max(0, this.#readSeq - 10) }), this.#room.head);
+    this.#room.replace(await this.#history.page({ after: Math.max(0, this.#readSeq - 10) }));
   }
 
   #isUnread({ type, seq, from }) {
@@ -125,21 +138,29 @@ export class Reader {
     const seq = linkedSeq();
     if (!seq || seq > this.#room.head) return;
     if (!this.#room.holds(seq)) {
-      await this.#page(async () => this.#room.replace(await this.#history.around(seq), this.#room.head));
+      await this.#load(async () => this.#room.replace(await this.#history.around(seq)));
     }
     this.#list.draw();
     this.#list.show(seq, { highlight: true });
   }
 
   #scheduleRead() {
-    if (this.#readSeq === null || this.#readTimer || this.#room.last <= this.#readSeq) return;
-    this.#readTimer = setTimeout(() => this.#read(), READ_MS);
-    if (this.#sendRead(this.#room.last)) this.#readSeq = this.#room.last;
+    if (this.#readTimer || !this.#tellRead()) return;
+    this.#readTimer = setTimeout(() => {
+      this.#readTimer = null;
+      this.moved();
+    }, READ_MS);
   }
 
-  #read() {
-    this.#readTimer = null;
-    this.moved();
+  #tellRead() {
+    if (this.#readSeq === null || this.#room.last <= this.#readSeq) return false;
+    if (!this.#sendRead(this.#room.last)) return false;
+    this.#readSeq = this.#room.last;
+    return true;
+  }
+
+  get #hasReadNewest() {
+    return this.#hasLanded && this.#list.isAtEnd && isWatching();
   }
 }
 

@@ -1,6 +1,8 @@
 import { element } from "../helpers/dom.js";
 
 const SHOWN = 8;
+// Only while the list is open: a text box is no combobox, and would be announced as one.
+const COMBOBOX = { role: "combobox", "aria-expanded": "true", "aria-controls": "suggestions" };
 
 /**
  * The list under an `@` or a `/`: a combobox whose input is the composer.
@@ -31,7 +33,7 @@ export class Suggestions {
   refresh() {
     const token = this.#token();
     this.#items = token ? this.#sources[token.sign](token.query).slice(0, SHOWN) : [];
-    if (this.#items.length === 0) return this.close();
+    if (this.#items.length === 0 || this.#isWritten(token)) return this.close();
     this.#start = token.start;
     this.#active = 0;
     this.#draw();
@@ -39,7 +41,7 @@ export class Suggestions {
 
   close() {
     this.#list.hidden = true;
-    this.#input.setAttribute("aria-expanded", "false");
+    for (const name of Object.keys(COMBOBOX)) this.#input.removeAttribute(name);
     this.#input.removeAttribute("aria-activedescendant");
   }
 
@@ -70,10 +72,15 @@ export class Suggestions {
     return sign ? { sign, query: query.toLowerCase(), start: before.length - query.length - 1 } : null;
   }
 
+  // Enter then sends what stands there, instead of choosing it once more.
+  #isWritten({ sign, query }) {
+    return this.#items.some(({ insert }) => insert.trim().toLowerCase() === sign + query);
+  }
+
   #draw() {
     this.#list.replaceChildren(...this.#items.map((item, index) => this.#option(item, index)));
     this.#list.hidden = false;
-    this.#input.setAttribute("aria-expanded", "true");
+    for (const [name, value] of Object.entries(COMBOBOX)) this.#input.setAttribute(name, value);
     this.#mark();
   }
 

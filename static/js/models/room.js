@@ -57,11 +57,17 @@ export class Room {
     return this.#show(event);
   }
 
-  replace(events, head = this.#head) {
+  replace(events) {
     this.#entries = events.filter(isShown);
-    this.#first = events[0]?.seq ?? head + 1;
-    this.#last = events.at(-1)?.seq ?? head;
-    this.#head = Math.max(head, this.#last);
+    this.#first = events[0]?.seq ?? this.#head + 1;
+    this.#last = events.at(-1)?.seq ?? this.#head;
+    this.#head = Math.max(this.#head, this.#last);
+  }
+
+  /** What is here does not reach the log's end any more, which is at `head` now. */
+  loseEnd(head) {
+    this.#head = head;
+    this.#last = Math.min(this.#last, head - 1);
   }
 
   prepend(events) {

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -54,9 +55,10 @@ class Journal:
                 self.frames.append(frame)
 
     def agrees_with(self, log: Iterable[Entry]) -> bool:
-        """Whether this is what the database has, from the first frame seen to the end."""
+        """Whether this is what the database has, from the first frame seen to the last."""
         first = self.frames[0]["seq"] if self.frames else 0
-        return self.frames == [entry.frame for entry in log if entry.seq >= first]
+        last = self.last or 0
+        return self.frames == [entry.frame for entry in log if first <= entry.seq <= last]
 
 
 class Socket:
@@ -215,6 +217,22 @@ async def raw(
 
 
 @asynccontextmanager
+async def silent(worker: Worker, path: str, *, token: str) -> AsyncIterator[ClientConnection]:
+    """A peer that got its welcome, and then neither reads nor answers pings. Its buffer is small."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", worker.port))
+    async with raw(
+        worker, path, token=token, sock=narrow, ping_interval=None, max_queue=None
+    ) as connection:
+        await connection.recv()
+        connection.transport.pause_reading()
+        yield connection
+        connection.transport.abort()
+
+
+@asynccontextmanager
 async def connected(
     worker: Worker,
     path: str,
@@ -229,11 +247,11 @@ async def connected(
     if after is not None:
         journal.begin(after)
     async with raw(worker, path, token=token, **options) as connection:
-        socket = Socket(connection, journal)
+        client = Socket(connection, journal)
         try:
-            first = await socket.next()
-            socket.welcome = first if first["type"] == "welcome" else {}
-            yield socket
+            first = await client.next()
+            client.welcome = first if first["type"] == "welcome" else {}
+            yield client
         finally:
             await connection.close()
-            await socket.reading  # raises what the journal found
+            await client.reading  # raises what the journal found

@@ -64,7 +64,7 @@ async def pair(
     large_site: Site, own_redis: RedisServer, serve: Callable[..., Served]
 ) -> AsyncIterator[Pair]:
     site = Site(large_site.directory, database_url=large_site.database_url, redis_url=own_redis.url)
-    served = serve(*(Worker(site, f"without-redis-{letter}") for letter in "ab"))
+    served = serve(Worker(site, "a-without-redis", runserver=True), Worker(site, "b-without-redis"))
     async with two_people(own_redis, served) as pair:
         yield pair
 

@@ -100,13 +100,13 @@ class Worker(Service):
         super().__init__(name, site.directory)
         self.site = site
         self.fault = fault
-        self._runserver = runserver
+        self.runserver = runserver
         self.http = f"http://127.0.0.1:{self.port}"
         self.ws = f"ws://127.0.0.1:{self.port}"
 
     @property
     def command(self) -> list[str]:
-        if self._runserver:
+        if self.runserver:
             return [sys.executable, "manage.py", "runserver", "--noreload", str(self.port)]
         application = "tests.e2e.faulty" if self.fault else "chatsite.asgi"
         return [

@@ -218,7 +218,7 @@ async def raw(
 
 @asynccontextmanager
 async def silent(worker: Worker, path: str, *, token: str) -> AsyncIterator[ClientConnection]:
-    """A peer that got its welcome, and then neither reads nor answers pings. Its buffer is small."""
+    """A peer that after its welcome neither reads nor answers pings; its buffer is small."""
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     narrow.setblocking(False)

@@ -274,7 +274,9 @@ def mark_read(*, room: Room, user: Any, seq: int) -> int | None:
 
     Returns how many messages are unread after it; None if the mark did not move.
     """
-    current = Room.objects.only("head", "message_count").get(pk=room.pk)
+    current = Room.objects.only("head", "message_count").filter(pk=room.pk).first()
+    if current is None:
+        return None
     seq = min(seq, current.head)
     unread = Event.objects.filter(room=room, kind="message", seq__gt=seq, seq__lte=current.head)
     count = unread.count()

@@ -53,6 +53,7 @@ class RoomConsumer(LogConsumer):
     you: Person
     _present = False
     _typed_at = 0.0
+    _read_seq = 0
 
     # --- life cycle ---
 
@@ -144,8 +145,9 @@ class RoomConsumer(LogConsumer):
         )
         if unread is not None:
             tell_room_unread(room=self.room.slug, counts={self.you.id: unread})
-        if presences.get().count_here(self.group_name) <= NAMED_LIMIT:
-            seq = min(frame.seq, self.seq or 0)
+        seq = min(frame.seq, self.seq or 0)
+        if seq > self._read_seq and presences.get().count_here(self.group_name) <= NAMED_LIMIT:
+            self._read_seq = seq
             read_board.get().note(self.group_name, self.you, seq)
 
     async def on_set_name(self, frame: SetName) -> None:

@@ -93,6 +93,57 @@ async def test_a_name_changed_outside_of_a_socket_reaches_those_that_are_open(ca
         assert (await socket.until("message"))["from"]["name"] == "Zoë"
 
 
+async def test_what_others_are_told_one_has_read_never_goes_back(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.reads.INTERVAL", 0.05)
+    for number in range(3):
+        await sync_to_async(actions.post_message)(
+            room=cast.open_room, author=cast.owner, text="hi", client_id=str(number)
+        )
+    async with in_room("open", cast.member) as reader, in_room("open", cast.owner) as other:
+        head = reader.welcome["seq"]
+        for seq in (head - 1, 1):
+            await reader.send(type="read", seq=seq)
+        assert (await other.until("read"))["reads"][0]["seq"] == head - 1
+        for seq in (2, head):
+            await reader.send(type="read", seq=seq)
+        assert (await other.until("read"))["reads"][0]["seq"] == head
+
+
+async def test_a_read_mark_beyond_the_head_is_told_as_the_head(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.reads.INTERVAL", 0.02)
+    async with in_room("open", cast.member) as reader:
+        await reader.send(type="read", seq=2**53)
+        assert (await reader.until("read"))["reads"] == [
+            {"user": {"id": str(cast.member.pk), "name": "Member"}, "seq": reader.welcome["seq"]}
+        ]
+
+
+async def test_who_reads_is_not_told_in_a_large_room(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.reads.INTERVAL", 0.02)
+    monkeypatch.setattr(consumers, "NAMED_LIMIT", 1)
+    async with in_room("open", cast.member) as reader, in_room("open", cast.owner):
+        await reader.send(type="read", seq=1)
+        await reader.quiet()
+        await asyncio.sleep(0.05)
+        assert "read" not in {frame["type"] for frame in await reader.quiet()}
+
+
+async def test_a_room_that_goes_while_one_is_in_it_is_not_found(cast: Cast) -> None:
+    async with in_room("open", cast.member) as socket:
+        await sync_to_async(cast.open_room.delete)()
+        await socket.send(type="message", text="hi", client_id="c", ref="r")
+        error = await socket.until("error")
+        assert (error["code"], error["ref"], error["client_id"]) == ("not_found", "r", "c")
+        await socket.send(type="read", seq=1)
+        assert "error" not in {frame["type"] for frame in await socket.quiet()}
+
+
 async def test_a_name_in_the_frames_is_never_that_of_the_client(cast: Cast) -> None:
     async with in_room("open", cast.guest) as socket:
         frame = {"type": "event", "name": "move", "data": {"from": {"id": "1", "name": "Owner"}}}

@@ -1,13 +1,14 @@
 """Posts that wait for the database together share one transaction."""
 
 import asyncio
+import time
 from collections import deque
 
 from django.conf import settings
 
 from chat.actions import post_messages
 from chat.posting import Post
-from realtime import database
+from realtime import database, metrics
 from realtime.consumer import DATABASE_AWAY
 from realtime.per_loop import PerLoop
 
@@ -30,9 +31,11 @@ class PostQueue:
         """Return when the post is stored; raise what the database or the rules raise."""
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((post, done))
+        arrived = time.perf_counter()
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         await done
+        metrics.post_seconds.observe(time.perf_counter() - arrived)
 
     async def _work(self) -> None:
         try:

@@ -66,7 +66,7 @@ class Site:
         return str((await self.call("orders/", {"user": owner, "reference": reference}))["id"])
 
     async def notify(self, *, to: str, **fields: str) -> None:
-        await self.call("notifications/", {"to": to, "kind": "note", "message": "", **fields})
+        await self.call("notifications/", {"to": to, "kind": "generic", "message": "", **fields})
 
     @property
     def _headers(self) -> dict[str, str]:

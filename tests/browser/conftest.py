@@ -27,7 +27,7 @@ CHROMIUM = [
 ]
 HERE = Path(__file__).parent
 # Whoever is refused leaves a warning with a traceback; that is Django's way, and no trouble.
-TROUBLE = re.compile(r"^\S+ \[(error|critical) *\]|^Unhandled|^Exception ignored", re.M)
+TROUBLE = re.compile(r"^\S+ \[(error|critical) *\]|^Unhandled|^Exception ignored", re.MULTILINE)
 FAILED = pytest.StashKey[bool]()
 
 

@@ -46,8 +46,8 @@ class Site:
     async def say(self, room: str, texts: Iterable[str]) -> None:
         """Messages of `staff`, in order, over one socket."""
         frames = [
-            json.dumps({"type": "message", "text": text, "client_id": f"seed-{index}"})
-            for index, text in enumerate(texts)
+            json.dumps({"type": "message", "text": text, "client_id": self.unique("seed")})
+            for text in texts
         ]
         url = f"{self.address.replace('http', 'ws')}/ws/chat/{room}/"
         async with connect(url, additional_headers=self._headers) as socket, asyncio.timeout(30):

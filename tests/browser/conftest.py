@@ -19,6 +19,9 @@ PICTURES = ROOT / "var" / "browser"
 CHROMIUM = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-gpu-compositing",
+    "--disable-software-rasterizer",
+    "--in-process-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

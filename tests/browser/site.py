@@ -50,7 +50,9 @@ class Site:
             for text in texts
         ]
         url = f"{self.address.replace('http', 'ws')}/ws/chat/{room}/"
-        async with connect(url, additional_headers=self._headers) as socket, asyncio.timeout(30):
+        # Unbounded: what is left unread would otherwise keep the closing from being heard.
+        connection = connect(url, additional_headers=self._headers, max_queue=None)
+        async with connection as socket, asyncio.timeout(30):
             sending = asyncio.create_task(_send_all(socket, frames))
             waiting = len(frames)
             while waiting:

@@ -11,6 +11,7 @@ from typing import Any
 
 from picows import WSError
 
+from benchmarks.load.echoes import windows
 from benchmarks.load.fanout import fanout
 from benchmarks.load.sockets import Told, run, spin
 from benchmarks.load.tally import Failure
@@ -18,7 +19,7 @@ from benchmarks.machine import raise_file_limit
 
 Job = Callable[[dict[str, Any], Told], Awaitable[dict[str, Any]]]
 
-JOBS: dict[str, Job] = {"fanout": fanout}
+JOBS: dict[str, Job] = {"fanout": fanout, "windows": windows}
 
 
 def say(**what: Any) -> None:

@@ -34,7 +34,8 @@ GUESTS = switch("GUESTS", default=True)
 # --- What it is made of -----------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "daphne",  # first: it replaces runserver
+    "realtime",  # before daphne and staticfiles: its runserver is the one
+    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -50,7 +51,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "csp",
-    "realtime",
     "accounts",
     "notifications",
     "chat",

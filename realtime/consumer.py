@@ -37,7 +37,7 @@ from realtime.frames import (
     tag_of,
 )
 from realtime.hub import hubs
-from realtime.outbox import Outbox, Send
+from realtime.outbox import Frames, Outbox, Send, SendOutbox, WriterOutbox
 from realtime.packet import Packet
 
 logger = structlog.get_logger(__name__)
@@ -58,6 +58,7 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
     credential: Credential
     connection_id: str
     person_id: str = ""
+    deliver: Callable[[Frames], None]
 
     # --- for subclasses ---
 
@@ -78,9 +79,6 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     def answer(self, frame: ServerFrame) -> None:
         self.outbox.write(Packet(encode(frame)))
-
-    def deliver(self, packet: Packet) -> None:
-        self.outbox.write(packet)
 
     async def in_background(self, frame: ClientFrame, work: Coroutine[Any, Any, None]) -> None:
         """Go on to the next frame while this one's work is under way; errors are told as ever.
@@ -107,7 +105,8 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
         self.scope = scope
         self.base_send = send
         self.connection_id = token_urlsafe(12)
-        self.outbox = Outbox(send, on_slow=self._too_slow)
+        self.outbox = self._outbox(send)
+        self.deliver = self.outbox.write  # called for every frame of every group
         self.hub = hubs.get()
         self._background: set[asyncio.Task[None]] = set()
         self._malformed: deque[float] = deque(maxlen=MALFORMED_LIMIT)
@@ -115,6 +114,7 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
         with structlog.contextvars.bound_contextvars(
             connection_id=self.connection_id, path=scope["path"]
         ):
+            self.hub.sockets.add(self)
             try:
                 while (message := await receive())["type"] != "websocket.disconnect":
                     await self.dispatch(message)
@@ -160,6 +160,7 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
         self.outbox.stop()
         if self._expiry:
             self._expiry.cancel()
+        self.hub.sockets.discard(self)
         self.hub.switchboard.detach(self)
         try:
             await self.leave()
@@ -232,6 +233,11 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     # --- endings ---
 
+    def _outbox(self, send: Send) -> Outbox:
+        if writer := self.scope.get("extensions", {}).get("realtime.writer"):
+            return WriterOutbox(writer, send, on_slow=self._too_slow)
+        return SendOutbox(send, on_slow=self._too_slow)
+
     def _end_at(self, expires: float | None) -> None:
         if self._expiry:
             self._expiry.cancel()
@@ -247,7 +253,9 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     def _too_slow(self) -> None:
         logger.info("slow_socket_closed")
-        self.outbox.close(CloseCode.SLOW, drop=True)
+        self.outbox.drop()
+        self.answer(Closing(code=CloseCode.SLOW, retry_after=RETRY_AFTER))
+        self.outbox.close(CloseCode.SLOW)
 
 
 def _failure(error: Exception) -> FrameError:

@@ -4,10 +4,11 @@ Free of I/O: the hub feeds it packets and entries of the log, and asks what is m
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from realtime.packet import Packet
+from realtime.outbox import Frames
+from realtime.packet import Batch, Packet
 
 # A joining socket waits for its first database read; more than this meanwhile is read again.
 JOINING_BUFFER = 1024
@@ -19,17 +20,23 @@ class Subscriber(Protocol):
     connection_id: str
     person_id: str
 
-    def deliver(self, packet: Packet) -> None:
-        """Queue the packet for the socket. Must not block or raise."""
+    def deliver(self, frames: Frames) -> None:
+        """Write to the socket. Must not block or raise."""
 
 
 class Group:
-    """`last` is the highest `seq` that was delivered; None until the head is known."""
+    """`last` is the highest `seq` that was taken; None until the head is known.
 
-    __slots__ = ("_ahead", "active", "joining", "last", "name")
+    What was taken waits, in order, until `flush()` writes it to the sockets. `on_waiting` is called
+    when something begins to wait.
+    """
 
-    def __init__(self, name: str) -> None:
+    __slots__ = ("_ahead", "_on_waiting", "active", "joining", "last", "name", "waiting")
+
+    def __init__(self, name: str, *, on_waiting: Callable[["Group"], None]) -> None:
         self.name = name
+        self.waiting: list[Packet] = []
+        self._on_waiting = on_waiting
         self.last: int | None = None
         self.active: dict[Subscriber, None] = {}
         self.joining: dict[Subscriber, deque[Packet]] = {}
@@ -47,20 +54,20 @@ class Group:
         """Take a packet in whatever order it comes: deliver it in turn, drop a repeat."""
         seq = packet.seq
         if seq is None:
-            self._deliver(packet)
+            self._take(packet)
         elif self.last is None or seq > self.last + 1:
             if len(self._ahead) < AHEAD_LIMIT:
                 self._ahead[seq] = packet
         elif seq == self.last + 1:
             self.last = seq
-            self._deliver(packet)
-            self._deliver_ahead()
+            self._take(packet)
+            self._take_ahead()
 
     def start_at(self, head: int) -> None:
         """Set the head of a group that did not know it; what is newer follows."""
         if self.last is None:
             self.last = head
-            self._deliver_ahead()
+            self._take_ahead()
 
     def heal(self, entries: Iterable[tuple[int, bytes]]) -> None:
         """Deliver entries read from the log, ascending; those delivered meanwhile are dropped."""
@@ -76,13 +83,12 @@ class Group:
         False if the buffer overflowed: entries between `after` and `last` are then missing, and
         the subscriber has to be told.
         """
+        self.flush()  # what waits is in the buffer too
         buffered = [p for p in self.joining.pop(subscriber) if p.seq is None or p.seq > after]
-        # The group delivers in order, so only the oldest can be missing.
+        # The group takes packets in order, so only the oldest can be missing.
         oldest = next((p.seq for p in buffered if p.seq is not None), None)
         complete = (after >= (self.last or 0)) if oldest is None else oldest == after + 1
-        for packet in buffered:
-            if complete or packet.seq is None:
-                self._deliver_to(subscriber, packet)
+        _deliver([p for p in buffered if complete or p.seq is None], subscriber)
         self.active[subscriber] = None
         return complete
 
@@ -90,28 +96,50 @@ class Group:
         self.active.pop(subscriber, None)
         self.joining.pop(subscriber, None)
 
-    def _deliver_ahead(self) -> None:
+    def _take_ahead(self) -> None:
         assert self.last is not None
         while self._ahead:
             if packet := self._ahead.pop(self.last + 1, None):
                 self.last += 1
-                self._deliver(packet)
+                self._take(packet)
             elif min(self._ahead) <= self.last:
                 self._ahead = {seq: p for seq, p in self._ahead.items() if seq > self.last}
             else:
                 return
 
-    def _deliver(self, packet: Packet) -> None:
+    def _take(self, packet: Packet) -> None:
         for buffer in self.joining.values():
             buffer.append(packet)
-        if packet.skip is None:
-            for subscriber in self.active:
-                subscriber.deliver(packet)
-        else:
-            for subscriber in self.active:
-                self._deliver_to(subscriber, packet)
+        self.waiting.append(packet)
+        if len(self.waiting) == 1:
+            self._on_waiting(self)
 
-    @staticmethod
-    def _deliver_to(subscriber: Subscriber, packet: Packet) -> None:
-        if packet.skip not in (subscriber.connection_id, subscriber.person_id):
-            subscriber.deliver(packet)
+    def flush(self) -> int:
+        """Write what waits to every active socket; returns how many packets that were."""
+        packets, self.waiting = self.waiting, []
+        if not packets:
+            return 0
+        if all(packet.skip is None for packet in packets):
+            frames = packets[0] if len(packets) == 1 else Batch(packets)
+            for subscriber in self.active:
+                subscriber.deliver(frames)
+        else:
+            self._flush_with_skips(packets)
+        return len(packets)
+
+    def _flush_with_skips(self, packets: list[Packet]) -> None:
+        """Most sockets are skipped by nothing: they share one batch all the same."""
+        skips = {packet.skip for packet in packets}
+        frames = Batch(packets)
+        for subscriber in self.active:
+            if subscriber.connection_id in skips or subscriber.person_id in skips:
+                _deliver(packets, subscriber)
+            else:
+                subscriber.deliver(frames)
+
+
+def _deliver(packets: list[Packet], subscriber: Subscriber) -> None:
+    """The packets that are not to skip this subscriber."""
+    skips = {subscriber.connection_id, subscriber.person_id}
+    if wanted := [packet for packet in packets if packet.skip not in skips]:
+        subscriber.deliver(Batch(wanted))

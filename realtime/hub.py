@@ -12,13 +12,15 @@ the heads of all served groups are compared, every few seconds.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import structlog
 from channels.layers import get_channel_layer
 
 from realtime import database
+from realtime.coalescer import Coalescer
+from realtime.errors import Refused
 from realtime.group import Group, Subscriber
 from realtime.link import LayerLink
 from realtime.log import Log, log_of
@@ -34,8 +36,17 @@ LINGER = 2.0  # an empty group is kept so long: a page reload does not unsubscri
 HEAL_BATCH = 500
 
 
+class Socket(Protocol):
+    """A consumer, as the hub's owner sees it."""
+
+    def end(self, refusal: Refused) -> None: ...
+
+
 class Hub:
-    """All methods belong to the event loop that made the hub, except the `_threadsafe` ones."""
+    """All methods belong to the event loop that made the hub, except the `_threadsafe` ones.
+
+    `sockets` are all consumers of the process, whatever they follow.
+    """
 
     def __init__(self, *, layer: Any) -> None:
         self.id = uuid4().hex
@@ -53,6 +64,8 @@ class Hub:
         self._unchecked: set[str] = set()
         self._check_wanted = asyncio.Event()
         self._check_everything = False
+        self.coalescer = Coalescer(self._loop)
+        self.sockets: set[Socket] = set()
         self.switchboard = Switchboard()
         self.join(PEOPLE, self.switchboard).go_live(self.switchboard, after=0)
         self._spawn(self._watch_heads())
@@ -63,7 +76,7 @@ class Hub:
         """Begin to buffer the group's packets for the subscriber, until `go_live`."""
         group = self._groups.get(name)
         if group is None:
-            group = self._groups[name] = Group(name)
+            group = self._groups[name] = Group(name, on_waiting=self.coalescer.on_waiting)
             self._link.subscribe(name)
         group.join(subscriber)
         return group
@@ -192,6 +205,7 @@ class Hub:
     def _drop_if_empty(self, group: Group) -> None:
         if group.empty and self._groups.get(group.name) is group:
             del self._groups[group.name]
+            self.coalescer.forget(group)
             self._link.unsubscribe(group.name)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -1,17 +1,20 @@
-"""What waits to be written to one socket, in order and bounded."""
+"""What is on its way to one socket: in order, and bounded.
+
+Two ways out, with the same order and the same end: SendOutbox through ASGI's `send`, on any server,
+and WriterOutbox straight to the transport, where the server offers its writer.
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 import structlog
-
-from realtime.packet import Packet
 
 logger = structlog.get_logger(__name__)
 
 # A reader that leaves this much unread is slow, and is given so long to fall below the low mark.
+# In bytes and seconds.
 HIGH_MARK = 256 * 1024
 LOW_MARK = 64 * 1024
 GRACE = 10.0
@@ -19,49 +22,81 @@ GRACE = 10.0
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class Outbox:
-    """Writes packets through ASGI's `send`, one after the other.
+class Frames(Protocol):
+    """One frame or several of one group: a Packet or a Batch."""
 
-    `on_slow` is called once, when the client has been reading too slowly for too long. Sizes are
-    in bytes. Only what the server has not taken yet is counted: how much that is depends on the
-    server.
+    @property
+    def texts(self) -> Sequence[str]:
+        """Each frame's JSON, for ASGI's `send`."""
+
+    @property
+    def wire(self) -> bytes:
+        """All of them as they go over the wire."""
+
+
+class Writer(Protocol):
+    """What the server offers in the scope."""
+
+    transport: Any
+
+    def send(self, frames: Frames) -> None: ...
+
+
+class Outbox(Protocol):
+    closed: bool
+
+    def write(self, frames: Frames) -> None: ...
+
+    def drop(self) -> None:
+        """Forget what is queued, for a reader that is too slow for it."""
+
+    def close(self, code: int) -> None:
+        """Close the socket after what is queued."""
+
+    def stop(self) -> None:
+        """The connection is gone."""
+
+
+class SendOutbox:
+    """Writes through ASGI's `send`, one frame after the other.
+
+    `on_slow` is called once, when the client has been reading too slowly for too long. Only what
+    the server has not taken yet is counted: how much that is depends on the server.
     """
 
     def __init__(self, send: Send, *, on_slow: Callable[[], None]) -> None:
         self._send = send
-        self._on_slow = on_slow
-        self._queue: deque[Packet] = deque()
-        self._bytes = 0
+        self._queue: deque[str] = deque()
+        self._size = 0
         self._drain: asyncio.Task[None] | None = None
-        self._verdict: asyncio.TimerHandle | None = None
         self._close: dict[str, Any] | None = None
+        self._patience = Patience(lambda: self._size < LOW_MARK, on_slow)
         self.closed = False
 
-    def write(self, packet: Packet) -> None:
+    def write(self, frames: Frames) -> None:
         if self.closed or self._close:
             return
-        self._queue.append(packet)
-        self._bytes += len(packet.payload)
-        if self._bytes > HIGH_MARK and self._verdict is None:
-            self._verdict = asyncio.get_running_loop().call_later(GRACE, self._judge)
+        for text in frames.texts:
+            self._queue.append(text)
+            self._size += len(text)
+        if self._size > HIGH_MARK:
+            self._patience.start()
         self._start()
 
-    def close(self, code: int, *, drop: bool = False) -> None:
-        """Close the socket after what is queued, or at once (`drop`)."""
+    def drop(self) -> None:
+        self._queue.clear()
+
+    def close(self, code: int) -> None:
         if self.closed or self._close:
             return
-        if drop:
-            self._queue.clear()
         # A plain int: autobahn refuses an IntEnum.
         self._close = {"type": "websocket.close", "code": int(code)}
         self._start()
 
     def stop(self) -> None:
-        """The connection is gone."""
         self.closed = True
         self._queue.clear()
-        if self._verdict:
-            self._verdict.cancel()
+        self._patience.end()
         if self._drain:
             self._drain.cancel()
 
@@ -72,9 +107,9 @@ class Outbox:
     async def _write_all(self) -> None:
         try:
             while self._queue:
-                packet = self._queue.popleft()
-                await self._send({"type": "websocket.send", "text": packet.text})
-                self._bytes -= len(packet.payload)
+                text = self._queue.popleft()
+                await self._send({"type": "websocket.send", "text": text})
+                self._size -= len(text)
             if self._close:
                 self.closed = True
                 await self._send(self._close)
@@ -85,7 +120,60 @@ class Outbox:
         finally:
             self._drain = None
 
+
+class WriterOutbox:
+    """Writes to the server's transport at once; only the close goes through ASGI."""
+
+    def __init__(self, writer: Writer, send: Send, *, on_slow: Callable[[], None]) -> None:
+        self._writer = writer
+        self._send = send
+        self._patience = Patience(lambda: writer.transport.caught_up, on_slow)
+        writer.transport.on_backlog = self._patience.start
+        self._closing: asyncio.Task[None] | None = None
+        self.closed = False
+
+    def write(self, frames: Frames) -> None:
+        if not self.closed:
+            self._writer.send(frames)
+
+    def drop(self) -> None:
+        self._writer.transport.drop_queued()
+
+    def close(self, code: int) -> None:
+        if not self.closed:
+            self.closed = True
+            self._closing = asyncio.get_running_loop().create_task(self._say_close(int(code)))
+
+    def stop(self) -> None:
+        self.closed = True
+        self._patience.end()
+
+    async def _say_close(self, code: int) -> None:
+        try:
+            await self._send({"type": "websocket.close", "code": code})
+        except Exception as error:  # noqa: BLE001 - servers differ in what they raise when it is gone
+            logger.info("close_failed", error=repr(error))
+
+
+class Patience:
+    """GRACE seconds for a slow reader to catch up, from the first sign of it."""
+
+    __slots__ = ("_caught_up", "_on_slow", "_verdict")
+
+    def __init__(self, caught_up: Callable[[], bool], on_slow: Callable[[], None]) -> None:
+        self._caught_up = caught_up
+        self._on_slow = on_slow
+        self._verdict: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        if self._verdict is None:
+            self._verdict = asyncio.get_running_loop().call_later(GRACE, self._judge)
+
+    def end(self) -> None:
+        if self._verdict is not None:
+            self._verdict.cancel()
+
     def _judge(self) -> None:
         self._verdict = None
-        if self._bytes >= LOW_MARK and not self.closed:
+        if not self._caught_up():
             self._on_slow()

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from realtime.packet import Packet
+from realtime.outbox import Frames
 
 # The one group that every hub is in: what it carries is for the consumers, not for the clients.
 PEOPLE = "people"
@@ -37,8 +37,12 @@ class Switchboard:
             if not listeners:
                 del self._listeners[listener.person_id]
 
-    def deliver(self, packet: Packet) -> None:
-        word = msgspec.json.decode(packet.payload)
+    def deliver(self, frames: Frames) -> None:
+        for text in frames.texts:
+            self._hear(text)
+
+    def _hear(self, text: str) -> None:
+        word = msgspec.json.decode(text)
         for person_id, details in word["people"].items():
             for listener in list(self._listeners.get(person_id, ())):
                 listener.told(word["notice"], details)

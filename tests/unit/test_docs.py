@@ -21,7 +21,9 @@ def test_every_variable_that_is_read_is_documented_and_no_other() -> None:
 
 def test_every_close_code_is_documented_with_whether_to_come_back() -> None:
     rows = re.findall(
-        r"^\| (\d{4}) \| [^|]+ \| (yes|no|after)", (ROOT / "docs/protocol.md").read_text(), re.M
+        r"^\| (\d{4}) \| [^|]+ \| (yes|no|after)",
+        (ROOT / "docs/protocol.md").read_text(),
+        re.MULTILINE,
     )
     assert {int(code): answer == "yes" for code, answer in rows} == {
         int(code): code.reconnect for code in CloseCode if code is not CloseCode.LOST

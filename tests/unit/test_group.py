@@ -1,38 +1,45 @@
 """The order in which a group delivers, whatever the layer does to the packets."""
 
+import json
 from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.group import AHEAD_LIMIT, JOINING_BUFFER, Group
+from realtime.outbox import Frames
 from realtime.packet import Packet
 
 
 class Member:
+    """Each packet's payload is its `seq`."""
+
     def __init__(self, connection_id: str = "c", person_id: str = "p") -> None:
         self.connection_id = connection_id
         self.person_id = person_id
-        self.packets: list[Packet] = []
+        self.seqs: list[int | None] = []
+        self.writes = 0
 
-    def deliver(self, packet: Packet) -> None:
-        self.packets.append(packet)
-
-    @property
-    def seqs(self) -> list[int | None]:
-        return [packet.seq for packet in self.packets]
+    def deliver(self, frames: Frames) -> None:
+        self.writes += 1
+        self.seqs += [json.loads(text) for text in frames.texts]
 
 
 def packet(seq: int | None, *, skip: str | None = None) -> Packet:
-    return Packet(b"{}", seq=seq, skip=skip)
+    return Packet(json.dumps(seq).encode(), seq=seq, skip=skip)
 
 
 def entries(seqs: Iterable[int]) -> list[tuple[int, bytes]]:
-    return [(seq, b"{}") for seq in seqs]
+    return [(seq, b"%d" % seq) for seq in seqs]
+
+
+def new_group() -> Group:
+    """A group that writes at once."""
+    return Group("room.1", on_waiting=Group.flush)
 
 
 def group_with(member: Member, *, head: int = 0) -> Group:
-    group = Group("room.1")
+    group = new_group()
     group.join(member)
     group.start_at(head)
     group.go_live(member, after=head)
@@ -93,7 +100,7 @@ def test_transient_packets_wait_for_nothing() -> None:
 
 def test_what_comes_before_the_head_is_known_is_delivered_from_there() -> None:
     member = Member()
-    group = Group("room.1")
+    group = new_group()
     group.join(member)
     receive(group, 7, 8, 9)
     group.start_at(7)
@@ -131,7 +138,7 @@ def test_a_packet_skips_one_connection_or_all_of_a_person() -> None:
         group.go_live(member, after=0)
     group.receive(packet(None, skip="a"))
     group.receive(packet(None, skip="1"))
-    assert [len(m.packets) for m in (here, there, other)] == [0, 1, 2]
+    assert [len(m.seqs) for m in (here, there, other)] == [0, 1, 2]
 
 
 def test_who_left_gets_nothing_more() -> None:
@@ -143,6 +150,48 @@ def test_who_left_gets_nothing_more() -> None:
     assert group.empty
 
 
+def lazy_group_with(*members: Member) -> Group:
+    group = Group("room.1", on_waiting=lambda _: None)
+    group.start_at(0)
+    for member in members:
+        group.join(member)
+        group.go_live(member, after=0)
+    return group
+
+
+def test_what_waits_together_is_one_write() -> None:
+    member = Member()
+    group = lazy_group_with(member)
+    receive(group, 1, None, 2)
+    assert member.writes == 0
+    assert group.flush() == 3
+    assert (member.seqs, member.writes) == ([1, None, 2], 1)
+    assert group.flush() == 0
+
+
+def test_skips_hold_in_a_batch_too() -> None:
+    here, other = Member("a", "1"), Member("c", "2")
+    group = lazy_group_with(here, other)
+    for seq, skip in ((None, "a"), (1, None), (None, "1")):
+        group.receive(packet(seq, skip=skip))
+    group.flush()
+    assert (here.seqs, other.seqs) == ([1], [None, 1, None])
+
+
+def test_what_waits_when_a_joiner_goes_live_reaches_it_once() -> None:
+    first, second = Member(), Member()
+    group = lazy_group_with(first)
+    receive(group, 1)
+    group.join(second)
+    receive(group, 2)
+    group.go_live(second, after=1)
+    group.flush()
+    receive(group, 3)
+    group.flush()
+    assert first.seqs == [1, 2, 3]
+    assert second.seqs == [2, 3]
+
+
 _steps = st.lists(
     st.one_of(
         st.tuples(st.just("post"), st.integers(1, 3)),
@@ -152,6 +201,7 @@ _steps = st.lists(
         st.tuples(st.just("live"), st.just(0)),
         st.tuples(st.just("leave"), st.integers(0, 5)),
         st.tuples(st.just("transient"), st.just(0)),
+        st.tuples(st.just("flush"), st.just(0)),
     ),
     max_size=60,
 )
@@ -162,7 +212,7 @@ def test_every_member_gets_the_log_in_order_whatever_is_lost_repeated_or_late(  
     steps: list[tuple[str, int]],
 ) -> None:
     """`post` grows the log; `hint` delivers, late, again or never, any entry of it."""
-    group = Group("room.1")
+    group = Group("room.1", on_waiting=lambda _: None)
     group.start_at(0)
     head = 0
     joining: list[tuple[Member, int]] = []
@@ -175,6 +225,8 @@ def test_every_member_gets_the_log_in_order_whatever_is_lost_repeated_or_late(  
             receive(group, number)
         elif step == "transient":
             receive(group, None)
+        elif step == "flush":
+            group.flush()
         elif step == "heal":
             group.heal(entries(range((group.last or 0) + 1, head + 1)))
         elif step == "join":
@@ -191,6 +243,7 @@ def test_every_member_gets_the_log_in_order_whatever_is_lost_repeated_or_late(  
             group.leave(member)
             gone.append((member, start))
     group.heal(entries(range((group.last or 0) + 1, head + 1)))
+    group.flush()
     for member, start in live:
         assert [s for s in member.seqs if s] == list(range(start + 1, head + 1))
     for member, start in gone:

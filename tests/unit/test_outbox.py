@@ -2,7 +2,7 @@ import asyncio
 from typing import Any
 
 from realtime import outbox as module
-from realtime.outbox import HIGH_MARK, Outbox
+from realtime.outbox import HIGH_MARK, SendOutbox
 from realtime.packet import Packet
 
 
@@ -19,11 +19,11 @@ class Client:
         await self.reading.wait()
         self.messages.append(message)
 
-    def outbox(self) -> Outbox:
-        return Outbox(self.send, on_slow=self.slow.set)
+    def outbox(self) -> SendOutbox:
+        return SendOutbox(self.send, on_slow=self.slow.set)
 
 
-async def until_idle(outbox: Outbox) -> None:
+async def until_idle(outbox: SendOutbox) -> None:
     while outbox._drain:
         await outbox._drain
 
@@ -63,11 +63,12 @@ async def test_a_reader_that_catches_up_in_time_is_left_alone(monkeypatch: Any) 
     assert not client.slow.is_set()
 
 
-async def test_closing_at_once_drops_what_waits() -> None:
+async def test_what_is_dropped_is_not_written_before_the_close() -> None:
     client = Client()
     outbox = client.outbox()
     outbox.write(Packet(b"waits"))
-    outbox.close(4508, drop=True)
+    outbox.drop()
+    outbox.close(4508)
     await until_idle(outbox)
     assert client.messages == [{"type": "websocket.close", "code": 4508}]
 
@@ -76,7 +77,7 @@ async def test_a_server_that_raises_ends_the_outbox_and_nothing_else() -> None:
     async def send(_: dict[str, Any]) -> None:
         raise ConnectionError
 
-    outbox = Outbox(send, on_slow=lambda: None)
+    outbox = SendOutbox(send, on_slow=lambda: None)
     outbox.write(Packet(b"1"))
     await until_idle(outbox)
     assert outbox.closed

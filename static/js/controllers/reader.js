@@ -29,7 +29,8 @@ export class Reader {
     button.addEventListener("click", () => this.toNewest());
     addEventListener("hashchange", () => this.#followLink());
     addEventListener("focus", () => this.moved());
-    addEventListener("pagehide", () => this.#hasReadNewest && this.#tellRead());
+    // Not pagehide: what a socket is given there no longer leaves the browser.
+    addEventListener("beforeunload", () => this.#hasReadNewest && this.#tellRead());
     addEventListener("blur", () => (this.#wasAway = true));
     document.addEventListener("visibilitychange", () => this.moved());
   }

@@ -1,0 +1,62 @@
+"""When a group's waiting packets are written.
+
+Writing to a large group takes longer than a message takes to arrive, and each write is a system
+call per socket, whatever its size. So packets that come while the loop is busy with a flush go out
+together with the next one: one write per socket, however many they are.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from realtime.group import Group
+
+SHORT_FLUSH = 0.001  # seconds: after a flush as short as this the next one goes at once
+LONGEST_DELAY = 0.008
+
+
+class Clock(Protocol):
+    """An event loop, or what a test puts in its place."""
+
+    def time(self) -> float: ...
+
+    def call_soon(self, callback: Callable[..., object], *args: Any) -> object: ...
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> object: ...
+
+
+class Coalescer:
+    """Give `on_waiting` to the groups.
+
+    After a short flush the next goes at once, that is at the end of this turn of the loop, so that
+    what arrived in the same turn shares it. After a long one it waits for as long as that took, but
+    never longer than LONGEST_DELAY: half of the time, at most, goes into writing.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._durations: dict[str, float] = {}  # of the last flush, where it was long
+        self.flushes = 0
+        self.packets = 0
+
+    def on_waiting(self, group: Group) -> None:
+        duration = self._durations.get(group.name)
+        if duration is None:
+            self._clock.call_soon(self._flush, group)
+        else:
+            self._clock.call_later(min(duration, LONGEST_DELAY), self._flush, group)
+
+    def _flush(self, group: Group) -> None:
+        began = self._clock.time()
+        packets = group.flush()
+        if packets == 0:  # a joiner's `go_live` was first
+            return
+        self.flushes += 1
+        self.packets += packets
+        duration = self._clock.time() - began
+        if duration < SHORT_FLUSH:
+            self._durations.pop(group.name, None)
+        else:
+            self._durations[group.name] = duration
+
+    def forget(self, group: Group) -> None:
+        self._durations.pop(group.name, None)

@@ -1,0 +1,82 @@
+"""The server: daphne's own, extended where daphne lets one."""
+
+import asyncio
+import random
+from functools import partial
+from typing import Any
+
+import structlog
+from daphne.server import Server as DaphneServer
+from twisted.internet import defer
+
+from realtime.close_codes import CloseCode, ErrorCode
+from realtime.errors import Refused
+from realtime.hub import hubs
+from realtime.server.protocol import InboundQueue, SocketWriter, WebSocketProtocol
+from realtime.server.request import RequestFactory
+from realtime.server.transport import WriteThrough, write_through
+
+logger = structlog.get_logger(__name__)
+
+PING_INTERVAL = 10
+PING_TIMEOUT = 10
+WRITER = "realtime.writer"  # the ASGI scope extension
+RETURN_WITHIN = (0.5, 5.0)  # seconds: clients of a server that ends come back spread over this
+DRAIN_SECONDS = 20.0
+
+
+class Server(DaphneServer):  # type: ignore[misc]  # daphne is untyped
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs |= {"ping_interval": PING_INTERVAL, "ping_timeout": PING_TIMEOUT}
+        super().__init__(*args, **kwargs)
+        self._ports: list[Any] = []
+
+    def listen_success(self, port: Any) -> None:
+        super().listen_success(port)
+        self._ports.append(port)
+        port.transport = write_through(port.transport)
+        port.factory = RequestFactory(self)
+        self.ws_factory.protocol = WebSocketProtocol
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """daphne's, with a queue that pushes back and a writer beside ASGI's `send`."""
+        if scope["type"] != "websocket":
+            return super().create_application(protocol, scope)
+        queue = InboundQueue(protocol.transport)
+        if isinstance(protocol.transport, WriteThrough):
+            scope.setdefault("extensions", {})[WRITER] = SocketWriter(protocol)
+        scope.setdefault("asgi", {"version": "3.0"})
+        application = self.application(
+            scope=scope, receive=queue.get, send=partial(self.handle_reply, protocol)
+        )
+        if protocol not in self.connections:
+            return None
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
+        return queue
+
+    def kill_all_applications(self) -> Any:
+        """Called by the reactor before it stops: nobody is cut off without a word."""
+        drained = defer.Deferred.fromFuture(asyncio.ensure_future(self._drain()))
+        return drained.addBoth(lambda _: super(Server, self).kill_all_applications())
+
+    async def _drain(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        sockets = [socket for hub in hubs.all() for socket in hub.sockets]
+        for socket in sockets:
+            socket.end(
+                Refused(
+                    CloseCode.RESTARTING,
+                    ErrorCode.UNAVAILABLE,
+                    "The server is restarting.",
+                    retry_after=round(random.uniform(*RETURN_WITHIN), 2),  # noqa: S311 - a spread
+                )
+            )
+        logger.info("draining", sockets=len(sockets))
+        running = [
+            details["application_instance"]
+            for details in self.connections.values()
+            if "application_instance" in details
+        ]
+        if running:
+            await asyncio.wait(running, timeout=DRAIN_SECONDS)

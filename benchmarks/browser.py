@@ -29,5 +29,5 @@ def come_in(browser: Browser, server: Server, room: str, name: str) -> Page:
     page.get_by_label("name").first.fill(name)
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/chat/{room}/")
-    page.wait_for_selector('.connection[data-state="open"]', state="attached", timeout=20_000)
+    page.wait_for_selector('.connection[data-state="connected"]', state="attached", timeout=20_000)
     return page

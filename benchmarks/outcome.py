@@ -1,5 +1,6 @@
 """What a benchmark found out."""
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     when: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    # Other work on the machine when it began: what was measured beside it is worth less.
+    busy: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

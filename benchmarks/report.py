@@ -19,6 +19,7 @@ from benchmarks.process import ROOT
 KEPT = ROOT / "var/benchmarks/outcomes.json"
 DOCUMENT = ROOT / "docs/benchmarks.md"
 COLOURS = {"MISS": "red", "pass": "green", "aim met": "bold green", "aim not met": "yellow"}
+QUIET = 0.5  # load average
 INTRODUCTION = """\
 # Benchmarks
 
@@ -68,7 +69,12 @@ def write() -> Path:
 
 
 def _section(name: str, title: str, outcome: Outcome) -> str:
-    lines = [f"## {title}", "", f"`python -m benchmarks {name}`, {outcome.when}.", ""]
+    lines = [
+        f"## {title}",
+        "",
+        f"`python -m benchmarks {name}`, {outcome.when}.{_beside(outcome)}",
+        "",
+    ]
     if plot := draw(name, title, outcome, DOCUMENT.parent):
         lines += [f"![{title}]({plot})", ""]
     if outcome.table:
@@ -78,6 +84,12 @@ def _section(name: str, title: str, outcome: Outcome) -> str:
         lines += [*_table(header, [_cells(one) for one in outcome.figures]), ""]
     lines += [f"{note}\n" for note in outcome.notes]
     return "\n".join(lines)
+
+
+def _beside(outcome: Outcome) -> str:
+    if outcome.busy < QUIET:
+        return ""
+    return f" The machine was busy with other work (load average {outcome.busy:.1f} at the start)."
 
 
 def _cells(one: Figure) -> list[str]:

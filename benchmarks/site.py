@@ -87,7 +87,9 @@ def site(
         )
         one.run("manage.py", "migrate", "--verbosity", "0")
         if static:
-            one.run("manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+            # The admin's and the API pages' files take a minute to compress, and are not asked for.
+            ignored = [f"--ignore={name}" for name in ("admin", "drf_spectacular_sidecar")]
+            one.run("manage.py", "collectstatic", "--noinput", "--verbosity", "0", *ignored)
         one.seed(**spec)
         yield one
 

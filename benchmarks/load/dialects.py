@@ -1,6 +1,10 @@
 """How each server is spoken to: what opens a room, what is published, what comes back."""
 
+import secrets
 from dataclasses import dataclass
+
+# A client_id that was used before is answered and not posted again: no two loads share one.
+RUN = secrets.token_hex(4).encode()
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,12 @@ class Dialect:
 
     def frame(self, text: bytes, number: int) -> bytes:
         if self.unique:
-            return self.before + text + self.unique + b"%d" % number + self.after
+            return self.before + text + self.unique + client_id(number) + self.after
         return self.before + text + self.after
+
+
+def client_id(number: int) -> bytes:
+    return b"%s-%d" % (RUN, number)
 
 
 DIALECTS = {

@@ -5,7 +5,7 @@ import time
 from statistics import median, quantiles
 from typing import Any
 
-from benchmarks.load.dialects import DIALECTS
+from benchmarks.load.dialects import DIALECTS, client_id
 from benchmarks.load.sockets import Client, Told, connect
 
 PAUSE_SECONDS = 0.02  # people do not type back to back
@@ -37,7 +37,7 @@ async def windows(job: dict[str, Any], told: Told) -> dict[str, Any]:
     for number in range(job["messages"] + 10):
         text = b"over to you, number %d!" % number
         came = b.expect(text)
-        acked = a.expect(b'"type":"sent","client_id":"%d"' % number)
+        acked = a.expect(b'"type":"sent","client_id":"%s"' % client_id(number))
         start = time.perf_counter()
         a.send(DIALECTS["message"].frame(text, number))
         deliveries.append(await asyncio.wait_for(came, 10) - start)

@@ -37,6 +37,7 @@ class Tally:
         self.deliveries = 0
         self.failures: list[str] = []
         self.landed: Callable[[Flight], None] = lambda flight: None
+        self.errors: list[bytes] = []  # what the server said against it
         self._frames = 0
 
     def launch(self, sender: int) -> None:
@@ -64,10 +65,14 @@ class Tally:
 
     def check(self) -> None:
         if self.flights:
-            missing = sum(flight.remaining for flight in self.flights.values())
-            self.failures.append(f"{missing} deliveries were lost")
+            missing = [flight.remaining for flight in self.flights.values()]
+            self.failures.append(
+                f"{sum(missing)} deliveries of {len(missing)} messages were lost, "
+                f"after {self.deliveries}"
+            )
         if self.failures:
-            raise Failure(f"{len(self.failures)} failures, first: {self.failures[0]}")
+            said = f"; the server said {self.errors[0].decode()}" if self.errors else ""
+            raise Failure(f"{len(self.failures)} failures, first: {self.failures[0]}{said}")
 
 
 class Member(Client):
@@ -80,6 +85,8 @@ class Member(Client):
         at = payload.find(MARK)
         if at >= 0:
             self._tally.came(self, payload[at : at + TEXT_BYTES])
+        elif b'"error"' in payload:
+            self._tally.errors.append(payload)
 
     def gone(self) -> None:
         self._tally.failures.append(f"a socket was closed: {self.close_code}")

@@ -1,0 +1,102 @@
+"""Our site in production mode, with its own database, rooms and people."""
+
+import json
+import os
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import free_port
+from benchmarks.process import PYTHON, ROOT, Server, running
+
+TOKENS = "tokens.json"
+# 0 is none. The load is one address, and a few people who talk more than people do.
+UNLIMITED = {
+    f"LIMIT_{name}": "0"
+    for name in (
+        "SOCKETS_PER_USER",
+        "SOCKETS_PER_ADDRESS",
+        "HANDSHAKES_PER_SECOND",
+        "FRAMES_PER_SECOND",
+        "MESSAGES_PER_SECOND",
+        "API_PER_SECOND",
+        "LOGINS_PER_MINUTE",
+        "GUESTS_PER_MINUTE",
+    )
+}
+
+
+@dataclass
+class Site:
+    """A database with people in it. `serve()` may be called again and again."""
+
+    directory: Path
+    env: dict[str, str]
+    tokens: list[str] = field(default_factory=list)
+
+    def serve(self, **env: str) -> AbstractContextManager[Server]:
+        port = free_port()
+        return running(_command(port), port=port, env={**self.env, **env})
+
+    def run(self, *arguments: str, **env: str) -> str:
+        """Run Python in the site's environment; raises with what it printed."""
+        done = subprocess.run(
+            [PYTHON, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(arguments)}: {done.stdout}{done.stderr}"[-3000:])
+        return done.stdout
+
+    def seed(self, **spec: Any) -> None:
+        """See benchmarks.seed."""
+        self.tokens = json.loads(self.run("-m", "benchmarks.seed", json.dumps(spec)))
+
+    def url(self, server: Server, room: str) -> str:
+        return f"ws://{server.host}/ws/chat/{room}/"
+
+
+@contextmanager
+def site(
+    *, database: str | None = None, redis: str = "", static: bool = False, **spec: Any
+) -> Iterator[Site]:
+    """A migrated site; `spec` is what to seed it with, `database` a URL other than SQLite's."""
+    with tempfile.TemporaryDirectory(prefix="chatsite-benchmark-") as name:
+        directory = Path(name)
+        one = Site(
+            directory,
+            {
+                **UNLIMITED,
+                "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+                "SECRET_KEY": secrets.token_urlsafe(50),
+                "HTTPS": "off",
+                "DATABASE_URL": database or f"sqlite:///{directory / 'db.sqlite3'}",
+                "REDIS_URL": redis,
+                "BENCHMARK_STATIC": str(directory / "static"),
+            },
+        )
+        one.run("manage.py", "migrate", "--verbosity", "0")
+        if static:
+            # The admin's and the API pages' files take a minute to compress, and are not asked for.
+            ignored = [f"--ignore={name}" for name in ("admin", "drf_spectacular_sidecar")]
+            one.run("manage.py", "collectstatic", "--noinput", "--verbosity", "0", *ignored)
+        one.seed(**spec)
+        yield one
+
+
+def _command(port: int) -> list[str]:
+    """`serve`, the production command; `runserver` where that is not built yet."""
+    address = f"127.0.0.1:{port}"
+    if (ROOT / "realtime/management/commands/serve.py").exists():
+        return [PYTHON, "manage.py", "serve", "--bind", address, "--workers", "1"]
+    return [PYTHON, "manage.py", "runserver", "--noreload", address]

@@ -38,7 +38,7 @@ class Room:
         self._pid = pid
 
     async def measure(self, window: int, *, seconds: float) -> dict[str, float]:
-        """Keep `window` messages of as many members in flight; as each lands, its sender goes on."""
+        """Keep `window` messages of as many members in flight; as one lands, its sender goes on."""
         tally = self._tally
         latencies: list[float] = []
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -44,7 +44,7 @@ class Writer(Protocol):
 
 
 class Outbox(Protocol):
-    closed: bool
+    closed: bool  # nothing more is taken; what was taken before may still be on its way
 
     def write(self, frames: Frames) -> None: ...
 
@@ -75,7 +75,7 @@ class SendOutbox:
         self.closed = False
 
     def write(self, frames: Frames) -> None:
-        if self.closed or self._close:
+        if self.closed:
             return
         for text in frames.texts:
             self._queue.append(text)
@@ -88,8 +88,9 @@ class SendOutbox:
         self._queue.clear()
 
     def close(self, code: int) -> None:
-        if self.closed or self._close:
+        if self.closed:
             return
+        self.closed = True
         # A plain int: autobahn refuses an IntEnum.
         self._close = {"type": "websocket.close", "code": int(code)}
         self._start()
@@ -112,7 +113,6 @@ class SendOutbox:
                 await self._send({"type": "websocket.send", "text": text})
                 self._size -= len(text)
             if self._close:
-                self.closed = True
                 await self._send(self._close)
         except Exception as error:  # noqa: BLE001 - servers differ in what they raise when it is gone
             logger.info("write_failed", error=repr(error))

@@ -367,10 +367,6 @@ async def test_no_frame_is_heard_after_the_end() -> None:
         assert done == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="realtime/consumer.py dispatch: a SendOutbox counts as closed only when it has said so",
-)
 async def test_a_client_that_reads_nothing_is_not_heard_after_the_end_either() -> None:
     done: list[int] = []
 

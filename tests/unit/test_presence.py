@@ -265,10 +265,6 @@ async def test_leaving_without_the_store_breaks_nothing(told: Any) -> None:
         assert presence.count_here(GROUP) == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="realtime/presence.py _flush: clears the batch before it asks the store for the count",
-)
 async def test_a_change_is_told_late_rather_than_never(told: Any) -> None:
     async with presence_of(store := Store()) as presence:
         await presence.arrive(GROUP, someone(1))
@@ -280,10 +276,6 @@ async def test_a_change_is_told_late_rather_than_never(told: Any) -> None:
         assert {name for frame in told for name in names(frame)[0]} == {"P1", "P2"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="realtime/presence.py _flush: a store that fails keeps the group from being forgotten",
-)
 async def test_a_group_is_forgotten_whether_or_not_the_store_answers(told: Any) -> None:
     async with presence_of(store := Store()) as presence:
         await presence.arrive(GROUP, someone(1))
@@ -293,10 +285,6 @@ async def test_a_group_is_forgotten_whether_or_not_the_store_answers(told: Any) 
         assert not presence._here
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="realtime/presence.py arrive: only the first socket waits for the lease",
-)
 async def test_two_sockets_that_open_at_once_are_both_counted_as_online(told: Any) -> None:
     async with presence_of(store := Store()) as presence:
         taking = asyncio.Event()

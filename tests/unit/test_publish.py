@@ -175,9 +175,6 @@ def test_a_rolled_back_command_publishes_nothing(layer: Layer) -> None:
     assert layer.sent == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="realtime/publish.py: async_to_sync refuses to run on an event loop"
-)
 async def test_an_async_view_of_a_process_without_sockets_publishes_too(layer: Layer) -> None:
     publish("g.1", FRAME)
     async with asyncio.timeout(0.2):

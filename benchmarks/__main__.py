@@ -15,7 +15,6 @@ from benchmarks.outcome import Outcome, failed
 from benchmarks.process import ROOT
 from benchmarks.report import keep, show, write
 
-
 WIDTH = 150  # of tables that go to a file
 
 

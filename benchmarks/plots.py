@@ -8,8 +8,8 @@ import matplotlib as mpl
 from benchmarks.outcome import Outcome
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
 OURS = "#2f6fde"
 THEIRS = ("#8a8f98", "#b4b8bf", "#d98c3f", "#5a9e6f", "#a76fb0", "#c0605b")

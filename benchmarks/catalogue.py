@@ -3,7 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.figures import fanout, paint, queries, weight, window
+from benchmarks.figures import (
+    body,
+    connect,
+    fanout,
+    idle,
+    members,
+    paint,
+    posts,
+    queries,
+    redis_commands,
+    rooms,
+    slow_reader,
+    weight,
+    window,
+)
 from benchmarks.options import Options
 from benchmarks.outcome import Outcome, Told
 
@@ -20,4 +34,12 @@ CATALOGUE = {
     "paint": Benchmark("First paint of a long room", paint.run),
     "queries": Benchmark("Queries per post", queries.run),
     "fanout": Benchmark("Fan-out in a room of 200", fanout.run),
+    "members": Benchmark("One room of 3,000", members.run),
+    "rooms": Benchmark("A thousand rooms of ten", rooms.run),
+    "posts": Benchmark("Grouped posting", posts.run),
+    "idle": Benchmark("Idle sockets", idle.run),
+    "connect": Benchmark("Coming in", connect.run),
+    "redis": Benchmark("Redis commands per message", redis_commands.run),
+    "slow": Benchmark("A slow reader", slow_reader.run),
+    "body": Benchmark("A large body without a credential", body.run),
 }

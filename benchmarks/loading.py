@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from benchmarks.machine import LOAD_CORE
@@ -24,8 +25,9 @@ def load(job: dict[str, Any], told: Callable[[str], None]) -> dict[str, Any]:
     try:
         assert process.stdin
         assert process.stdout
-        process.stdin.write(json.dumps(job))
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended already, and says so below
+            process.stdin.write(json.dumps(job))
+            process.stdin.close()
         for line in process.stdout:
             said = json.loads(line)
             if "result" in said:

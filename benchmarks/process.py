@@ -81,12 +81,8 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
+        # The second for whatever of the group has outlived its leader.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-    # Whatever of the group has outlived its leader.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

@@ -79,9 +79,7 @@ def _others(outcome: Outcome) -> list[Entrant]:
     entrants = []
     for peer in peers.PEERS:
         try:
-            if not peers.is_chosen(peer):
-                raise peers.Missing("not asked for by PEERS")
-            peer.prepare()
+            peers.prepare(peer)
         except peers.Missing as missing:
             outcome.figures.append(Figure(peer.title, f"missing: {missing}"))
             continue
@@ -95,7 +93,7 @@ def _measure(entrant: Entrant, samples: Samples, options: Options, told: Told) -
         job: dict[str, Any] = {
             "kind": "fanout",
             "dialect": entrant.dialect,
-            "url": entrant.url(server),
+            "urls": [entrant.url(server)],
             "tokens": entrant.tokens,
             "members": MEMBERS,
             "pid": server.pid,

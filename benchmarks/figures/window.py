@@ -43,7 +43,7 @@ def run(options: Options, told: Told) -> Outcome:
                 "messages": PER_RUN * options.runs,
             }
             for name, spread in load(job, told).items():
-                _add(outcome, NAMES[name], spread["p50"], spread["p95"], spread["p99"])
+                _add(outcome, NAMES[name], spread["p50_ms"], spread["p95_ms"], spread["p99_ms"])
         with one.serve() as server:
             told("two browsers")
             times = sorted(_between_browsers(server))

@@ -6,20 +6,14 @@ Reads a job as JSON from standard input; prints a JSON object per line: `progres
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from picows import WSError
 
-from benchmarks.load.echoes import windows
-from benchmarks.load.fanout import fanout
-from benchmarks.load.sockets import Told, run, spin
+from benchmarks.load.jobs import JOBS
+from benchmarks.load.sockets import run, spin
 from benchmarks.load.tally import Failure
 from benchmarks.machine import raise_file_limit
-
-Job = Callable[[dict[str, Any], Told], Awaitable[dict[str, Any]]]
-
-JOBS: dict[str, Job] = {"fanout": fanout, "windows": windows}
 
 
 def say(**what: Any) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.load.crowd import spread
 from benchmarks.load.dialects import DIALECTS, client_id
 from benchmarks.load.sockets import Client, Told, connect
 
@@ -44,9 +44,4 @@ async def windows(job: dict[str, Any], told: Told) -> dict[str, Any]:
         acks.append(await asyncio.wait_for(acked, 10) - start)
         await asyncio.sleep(PAUSE_SECONDS)
     # The first few find every cache cold.
-    return {"window": _spread(deliveries[10:]), "ack": _spread(acks[10:])}
-
-
-def _spread(seconds: list[float]) -> dict[str, float]:
-    cuts = quantiles(seconds, n=100, method="inclusive")
-    return {"p50": median(seconds) * 1000, "p95": cuts[94] * 1000, "p99": cuts[98] * 1000}
+    return {"window": spread(deliveries[10:]), "ack": spread(acks[10:])}

@@ -29,21 +29,22 @@ class Flight:
 class Tally:
     """What is in flight in one room, and what went wrong."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, *, text_bytes: int = TEXT_BYTES) -> None:
         self.dialect = dialect
+        self.text_bytes = text_bytes
         self.flights: dict[bytes, Flight] = {}
         self.members: list[Member] = []
         self.numbers: dict[int, int] = {}  # sender -> messages sent
         self.deliveries = 0
         self.failures: list[str] = []
-        self.landed: Callable[[Flight], None] = lambda flight: None
+        self.landed: Callable[[Tally, Flight], None] = lambda tally, flight: None
         self.errors: list[bytes] = []  # what the server said against it
         self._frames = 0
 
     def launch(self, sender: int) -> None:
         number = self.numbers[sender] = self.numbers.get(sender, 0) + 1
         text = b"#%05d:%08d;" % (sender, number)
-        text += b"x" * (TEXT_BYTES - len(text))
+        text += b"x" * (self.text_bytes - len(text))
         recipients = len(self.members) - (0 if self.dialect.echo else 1)
         self.flights[text] = Flight(sender, number, recipients)
         self._frames += 1
@@ -61,13 +62,13 @@ class Tally:
         flight.remaining -= 1
         if not flight.remaining:
             del self.flights[text]
-            self.landed(flight)
+            self.landed(self, flight)
 
     def check(self) -> None:
         if self.flights:
             missing = [flight.remaining for flight in self.flights.values()]
             self.failures.append(
-                f"{sum(missing)} deliveries of {len(missing)} messages were lost, "
+                f"{sum(missing)} deliveries, of {len(missing)} messages, were lost, "
                 f"after {self.deliveries}"
             )
         if self.failures:
@@ -80,11 +81,12 @@ class Member(Client):
         super().__init__(tally.dialect.ready)
         self.last: dict[int, int] = {}  # sender -> number of the last message that came
         self._tally = tally
+        tally.members.append(self)
 
     def received(self, payload: bytes) -> None:
         at = payload.find(MARK)
         if at >= 0:
-            self._tally.came(self, payload[at : at + TEXT_BYTES])
+            self._tally.came(self, payload[at : at + self._tally.text_bytes])
         elif b'"error"' in payload:
             self._tally.errors.append(payload)
 

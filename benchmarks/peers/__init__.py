@@ -204,7 +204,9 @@ PEERS = [
 ]
 
 
-def is_chosen(peer: Peer) -> bool:
-    """All are, unless PEERS names some."""
+def prepare(peer: Peer) -> None:
+    """Raises Missing. All are asked for, unless PEERS names some."""
     names = os.environ.get("PEERS", "all").split(",")
-    return "all" in names or peer.name in names
+    if "all" not in names and peer.name not in names:
+        raise Missing("not asked for by PEERS")
+    peer.prepare()

@@ -1,0 +1,89 @@
+"""What grouping does: stored posts per second, and a single post that has nobody to wait with."""
+
+from collections import defaultdict
+from contextlib import ExitStack
+from statistics import median
+
+from benchmarks.databases import NoPostgres, postgres
+from benchmarks.loading import load
+from benchmarks.options import Options
+from benchmarks.outcome import Figure, Outcome, Table, Told, at_least, at_most, number
+from benchmarks.site import Site, site
+
+ROOMS, MEMBERS, WINDOW = 10, 10, 16
+MUST_AIM = {"SQLite": (2.5, 4.0), "PostgreSQL with fsync": (5.0, 8.0)}
+SINGLE_MUST, SINGLE_AIM = 1.2, 1.0
+MODES: dict[str, dict[str, str]] = {"grouped": {}, "one by one": {"BENCHMARK_POST_BATCH": "1"}}
+SINGLES = 200
+
+
+def run(options: Options, told: Told) -> Outcome:
+    outcome = Outcome(table=Table(["database", "mode", "posts/s", "p99 ms", "single post, p50 ms"]))
+    with ExitStack() as stack:
+        databases: dict[str, str | None] = {"SQLite": None}
+        try:
+            databases["PostgreSQL with fsync"] = stack.enter_context(postgres())
+        except NoPostgres as missing:
+            outcome.figures.append(Figure("PostgreSQL with fsync", f"missing: {missing}"))
+        names = {f"room-{number_}": {} for number_ in range(ROOMS)}
+        sites = {
+            name: stack.enter_context(site(database=url, users=ROOMS * MEMBERS, rooms=names))
+            for name, url in databases.items()
+        }
+        for name, one in sites.items():
+            _compare(outcome, name, one, options, told)
+    outcome.notes.append(
+        f"{ROOMS} rooms of {MEMBERS}, {WINDOW} posts in flight in each, each post delivered to all "
+        "members; the database shares the server's core."
+    )
+    return outcome
+
+
+def _compare(outcome: Outcome, name: str, one: Site, options: Options, told: Told) -> None:
+    rates: dict[str, list[float]] = defaultdict(list)
+    p99: dict[str, list[float]] = defaultdict(list)
+    singles: dict[str, list[float]] = defaultdict(list)
+    for turn in range(options.runs):
+        for mode, env in MODES.items():
+            told(f"{name}, run {turn + 1} of {options.runs}, {mode}")
+            sample = _many(one, options, env, told)
+            rates[mode].append(sample["messages_per_second"])
+            p99[mode].append(sample["p99_ms"])
+            singles[mode].append(_single(one, env, told))
+    assert outcome.table
+    for mode in MODES:
+        cells = (rates[mode], p99[mode], singles[mode])
+        outcome.table.rows.append([name, mode, *(number(median(cell)) for cell in cells)])
+    grouped, single = MODES
+    ratio = median(rates[grouped]) / median(rates[single])
+    what = f"stored posts/s grouped against one by one, {name}"
+    outcome.figures.append(at_least(what, ratio, *MUST_AIM[name], unit="×"))
+    ratio = median(singles[grouped]) / median(singles[single])
+    what = f"p50 of a single post grouped against one by one, {name}"
+    outcome.figures.append(at_most(what, ratio, SINGLE_MUST, SINGLE_AIM, unit="×"))
+
+
+def _many(one: Site, options: Options, env: dict[str, str], told: Told) -> dict[str, float]:
+    with one.serve(**env) as server:
+        job = {
+            "kind": "fanout",
+            "dialect": "message",
+            "urls": [one.url(server, f"room-{number_}") for number_ in range(ROOMS)],
+            "tokens": one.tokens,
+            "members": MEMBERS,
+            "pid": server.pid,
+            "windows": [WINDOW],
+            "seconds": 2 * options.seconds,
+        }
+        return dict(load(job, told)[str(WINDOW)])
+
+
+def _single(one: Site, env: dict[str, str], told: Told) -> float:
+    with one.serve(**env) as server:
+        job = {
+            "kind": "windows",
+            "url": one.url(server, "room-0"),
+            "tokens": one.tokens,
+            "messages": SINGLES,
+        }
+        return float(load(job, told)["ack"]["p50_ms"])

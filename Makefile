@@ -25,7 +25,7 @@ check: $(VENV)/.test
 	SECRET_KEY=$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-bench: $(VENV)/.test system
+bench: $(VENV)/.bench system
 	$(BIN)/python -m benchmarks
 
 # What the suite needs beside Python: on Debian as root it is installed, elsewhere it is named.
@@ -47,6 +47,11 @@ $(VENV)/.test: requirements-dev.txt | $(BIN)/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
 
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.test
+	@echo "Installing what the benchmarks need"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
 # Pins with hashes and without any index's address.
 requirements:
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-annotate --no-header \
@@ -55,3 +60,6 @@ requirements:
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--extra bench --constraint requirements-dev.txt --output-file requirements-bench.txt pyproject.toml

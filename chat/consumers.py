@@ -78,7 +78,7 @@ class RoomConsumer(LogConsumer):
             online=online.total,
             people=online.people,
         )
-        self.go_live(welcome, head, missed)
+        await self.go_live(welcome, head, missed)
 
     async def leave(self) -> None:
         await super().leave()

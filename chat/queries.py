@@ -1,11 +1,15 @@
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Value, When
 
 from chat.access import rooms_for
 from chat.models import Event, Membership, Room
+
+# A page is one frame, and an outbox is not for frames of megabytes.
+PAGE_BYTES = 512 * 1024
 
 
 class Page(NamedTuple):
@@ -20,18 +24,22 @@ def events_before(room: Room, *, before: int | None = None, limit: int) -> Page:
     events = Event.objects.filter(room=room)
     if before is not None:
         events = events.filter(seq__lt=before)
-    payloads = _payloads(events.order_by("-seq"), limit + 1)
-    return Page(payloads[:limit][::-1], has_more=len(payloads) > limit)
+    page = _page(events.order_by("-seq"), limit)
+    return Page(page.payloads[::-1], page.has_more)
 
 
 def events_after(room: Room, *, after: int, limit: int) -> Page:
     events = Event.objects.filter(room=room, seq__gt=after).order_by("seq")
-    payloads = _payloads(events, limit + 1)
-    return Page(payloads[:limit], has_more=len(payloads) > limit)
+    return _page(events, limit)
 
 
-def _payloads(events: QuerySet[Event], limit: int) -> list[str]:
-    return list(events.values_list("payload", flat=True)[:limit])
+def _page(events: QuerySet[Event], limit: int) -> Page:
+    """At most `limit` events and, but for a single one, PAGE_BYTES."""
+    payloads = list(events.values_list("payload", flat=True)[: limit + 1])
+    sizes = accumulate(len(payload) for payload in payloads)
+    fitting = max(1, sum(size <= PAGE_BYTES for size in sizes))
+    count = min(limit, fitting, len(payloads))
+    return Page(payloads[:count], has_more=count < len(payloads))
 
 
 def rooms_with_unread(user: Any) -> QuerySet[Room]:

@@ -28,7 +28,7 @@ class NotificationConsumer(LogConsumer):
         welcome = Welcome(
             connection_id=self.connection_id, you=self.credential.person, seq=head, unread=unread
         )
-        self.go_live(welcome, head, entries)
+        await self.go_live(welcome, head, entries)
         for frame in self._before_welcome:
             self.answer(frame)
         self._before_welcome = None

@@ -5,7 +5,6 @@ from enum import IntEnum, StrEnum
 
 class CloseCode(IntEnum):
     DONE = 1000
-    LOST = 1011
     BAD_FRAMES = 4400
     NOT_SIGNED_IN = 4401
     FORBIDDEN = 4403
@@ -23,7 +22,6 @@ class CloseCode(IntEnum):
 
 
 _RECONNECT = {
-    CloseCode.LOST,
     CloseCode.IDLE,
     CloseCode.RATE_LIMITED,
     CloseCode.RESTARTING,

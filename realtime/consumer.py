@@ -94,11 +94,13 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     def end(self, refusal: Refused) -> None:
         """Tell why, then close."""
-        if refusal.close_code is CloseCode.RESTARTING:
-            self.answer(Closing(code=refusal.close_code, **_given(retry_after=refusal.retry_after)))
-        else:
-            self._error(refusal.code, refusal.message, retry_after=refusal.retry_after)
+        self._error(refusal.code, refusal.message, retry_after=refusal.retry_after)
         self.outbox.close(refusal.close_code)
+
+    def restart(self, retry_after: float) -> None:
+        """The server is restarting: come back in so many seconds."""
+        self.answer(Closing(code=CloseCode.RESTARTING, retry_after=retry_after))
+        self.outbox.close(CloseCode.RESTARTING)
 
     # --- life cycle ---
 
@@ -140,7 +142,10 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
         except Exception as error:
             failure = _failure(error)
             raise Refused(
-                CloseCode.LOST, failure.code, failure.message, retry_after=failure.retry_after
+                CloseCode.RESTARTING,
+                failure.code,
+                failure.message,
+                retry_after=failure.retry_after or RETRY_AFTER,
             ) from error
 
     def authenticate(self) -> None:

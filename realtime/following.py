@@ -12,6 +12,7 @@ from realtime.strict_json import MAX_INTEGER
 
 # More than this behind: the client reloads over HTTP instead.
 RECOVERY_LIMIT = 1000
+CHUNK = 64 * 1024  # bytes written before the client is waited for
 
 
 class LogConsumer(SocketConsumer):
@@ -35,7 +36,7 @@ class LogConsumer(SocketConsumer):
         await self.hub.catch_up(self.group, head=head)
         return head, entries
 
-    def go_live(
+    async def go_live(
         self, welcome: ServerFrame, head: int, entries: list[tuple[int, bytes]] | None
     ) -> None:
         """Say welcome, send what was missed, and follow from there."""
@@ -43,10 +44,24 @@ class LogConsumer(SocketConsumer):
         self.answer(welcome)
         if entries is None:
             self.answer(Resync(seq=head))
-        for seq, payload in entries or ():
-            self.deliver(Packet(payload, seq=seq))
+        await self._send_missed(entries or [])
         if not self.group.go_live(self, after=head):
             self.answer(Resync(seq=self.group.last or head))
+
+    async def _send_missed(self, entries: list[tuple[int, bytes]]) -> None:
+        """As fast as the client reads: what it missed may be more than an outbox takes."""
+        written = 0
+        for seq, payload in entries:
+            self.deliver(Packet(payload, seq=seq))
+            written += len(payload)
+            if written > CHUNK:
+                written = 0
+                try:
+                    await self.outbox.caught_up()
+                except TimeoutError:
+                    raise Refused(
+                        CloseCode.SLOW, ErrorCode.UNAVAILABLE, "What was missed is read too slowly."
+                    ) from None
 
     async def leave(self) -> None:
         if self.group:

@@ -20,7 +20,6 @@ from channels.layers import get_channel_layer
 
 from realtime import database, metrics
 from realtime.coalescer import Coalescer
-from realtime.errors import Refused
 from realtime.group import Group, Subscriber
 from realtime.link import LayerLink
 from realtime.log import Log, log_of
@@ -39,7 +38,7 @@ HEAL_BATCH = 500
 class Socket(Protocol):
     """A consumer, as the hub's owner sees it."""
 
-    def end(self, refusal: Refused) -> None: ...
+    def restart(self, retry_after: float) -> None: ...
 
 
 class Hub:

@@ -19,6 +19,7 @@ HIGH_MARK = 256 * 1024
 LOW_MARK = 64 * 1024
 LIMIT = 1024 * 1024
 GRACE = 10.0
+POLL = 0.01
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -47,6 +48,9 @@ class Outbox(Protocol):
     closed: bool  # nothing more is taken; what was taken before may still be on its way
 
     def write(self, frames: Frames) -> None: ...
+
+    async def caught_up(self) -> None:
+        """Return when little of what was written waits. Raises TimeoutError after GRACE."""
 
     def drop(self) -> None:
         """Forget what is queued, for a reader that is too slow for it."""
@@ -83,6 +87,11 @@ class SendOutbox:
         if self._size > HIGH_MARK:
             self._patience.strain(self._size)
         self._start()
+
+    async def caught_up(self) -> None:
+        async with asyncio.timeout(GRACE):
+            while self._size >= LOW_MARK and self._drain is not None:  # noqa: ASYNC110 - rare
+                await asyncio.sleep(POLL)
 
     def drop(self) -> None:
         self._queue.clear()
@@ -137,6 +146,11 @@ class WriterOutbox:
         if not self.closed:
             self._writer.send(frames)
 
+    async def caught_up(self) -> None:
+        async with asyncio.timeout(GRACE):
+            while not self._writer.transport.caught_up:  # noqa: ASYNC110 - Twisted's own queue
+                await asyncio.sleep(POLL)
+
     def drop(self) -> None:
         self._writer.transport.drop_queued()
 
@@ -153,7 +167,8 @@ class WriterOutbox:
         try:
             await self._send({"type": "websocket.close", "code": code})
         except Exception as error:  # noqa: BLE001 - servers differ in what they raise when it is gone
-            logger.info("close_failed", error=repr(error))
+            logger.warning("close_failed", error=repr(error))
+            self._writer.transport.abortConnection()  # rather than open and mute
 
 
 class Patience:

@@ -11,8 +11,6 @@ import structlog
 from daphne.server import Server as DaphneServer
 from twisted.internet import defer, reactor
 
-from realtime.close_codes import CloseCode, ErrorCode
-from realtime.errors import Refused
 from realtime.hub import hubs
 from realtime.server.protocol import InboundQueue, SocketWriter, WebSocketProtocol
 from realtime.server.request import RequestFactory
@@ -22,6 +20,7 @@ logger = structlog.get_logger(__name__)
 
 PING_INTERVAL = 10
 PING_TIMEOUT = 10
+CLOSE_TIMEOUT = 5  # for a client, perhaps a slow one, to answer a close
 WRITER = "realtime.writer"  # the ASGI scope extension
 RETURN_WITHIN = (0.5, 5.0)  # seconds: clients of a server that ends come back spread over this
 DRAIN_SECONDS = 20.0
@@ -29,7 +28,11 @@ DRAIN_SECONDS = 20.0
 
 class Server(DaphneServer):  # type: ignore[misc]  # daphne is untyped
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs |= {"ping_interval": PING_INTERVAL, "ping_timeout": PING_TIMEOUT}
+        kwargs |= {
+            "ping_interval": PING_INTERVAL,
+            "ping_timeout": PING_TIMEOUT,
+            "websocket_timeout": -1,  # daphne's would end a socket after a day, and as if for good
+        }
         super().__init__(*args, **kwargs)
         self._ports: list[Any] = []
 
@@ -52,6 +55,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne is untyped
         port.transport = write_through(port.transport)
         port.factory = RequestFactory(self)
         self.ws_factory.protocol = WebSocketProtocol
+        self.ws_factory.setProtocolOptions(closeHandshakeTimeout=CLOSE_TIMEOUT)
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """daphne's, with a queue that pushes back and a writer beside ASGI's `send`."""
@@ -79,14 +83,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne is untyped
             port.stopListening()
         consumers = [consumer for hub in hubs.all() for consumer in hub.sockets]
         for consumer in consumers:
-            consumer.end(
-                Refused(
-                    CloseCode.RESTARTING,
-                    ErrorCode.UNAVAILABLE,
-                    "The server is restarting.",
-                    retry_after=round(random.uniform(*RETURN_WITHIN), 2),  # noqa: S311 - a spread
-                )
-            )
+            consumer.restart(round(random.uniform(*RETURN_WITHIN), 2))  # noqa: S311 - a spread
         logger.info("draining", sockets=len(consumers))
         running = [
             details["application_instance"]

@@ -212,6 +212,21 @@ async def test_a_reader_that_never_reads_is_closed_and_disturbs_nobody(productio
         await at_ann.until("message", within=2)
 
 
+async def test_megabytes_that_were_missed_all_come_to_a_client_that_reads(
+    production: Served,
+) -> None:
+    ann, ben = await production.guests("Ann", "Ben")
+    room = await production.room()
+    async with ann.in_room(production.first, room) as at_ann:
+        for number in range(150):
+            await at_ann.say("<" * 8000, str(number))
+        await at_ann.acknowledged([str(number) for number in range(150)], within=30)
+    last = max(ann.journal(room).acknowledged.values())
+    async with ben.in_room(production.first, room, after=0) as at_ben:
+        await at_ben.caught_up(last, within=30)
+    assert ben.journal(room).agrees_with(production.first.site.log(room))
+
+
 async def until_logged(worker: Worker, event: str) -> None:
     async with asyncio.timeout(60):
         while event not in worker.logged():  # noqa: ASYNC110 - another process's log

@@ -27,7 +27,7 @@ def test_every_close_code_is_documented_with_whether_to_come_back() -> None:
         re.MULTILINE,
     )
     assert {int(code): answer == "yes" for code, answer in rows} == {
-        int(code): code.reconnect for code in CloseCode if code is not CloseCode.LOST
+        int(code): code.reconnect for code in CloseCode
     }
 
 

@@ -449,3 +449,23 @@ async def test_binary_is_unsupported_and_the_socket_stays_open(cast: Cast) -> No
         await socket.send_bytes(b"\x00")
         assert (await socket.until("error"))["code"] == "unsupported"
         await socket.quiet()
+
+
+async def test_a_page_of_large_events_is_cut_and_says_so(cast: Cast) -> None:
+    await sync_to_async(fill)(cast.open_room, 30)
+    large = '{"type":"message","text":"' + "x" * 60_000 + '"}'
+    await Event.objects.filter(room=cast.open_room).aupdate(payload=large)
+    async with in_room("open", cast.member) as socket:
+        await socket.send(type="history", limit=30)
+        answer = await socket.until("history")
+        assert 1 < len(answer["events"]) < 10
+        assert answer["has_more"]
+
+
+async def test_large_events_that_were_missed_all_come(cast: Cast) -> None:
+    await sync_to_async(fill)(cast.open_room, 100)
+    large = '{"type":"message","seq":1,"text":"' + "x" * 60_000 + '"}'
+    await Event.objects.filter(room=cast.open_room).aupdate(payload=large)
+    async with in_room("open", cast.member, after=0) as socket:
+        await socket.quiet()
+        assert len(socket.durable) == 100

@@ -1,5 +1,7 @@
 """What changes rooms. Each durable change takes the room's next `seq` in its own transaction."""
 
+import hashlib
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -180,13 +182,10 @@ def create_room(
 ) -> Room:
     """A new room with its maker as owner. Raises ValidationError for the name, Conflict."""
     name = clean_name(name)
-    slug = slugify(name)[:60]
-    if not slug:
-        raise Conflict("A room's name needs a letter or a digit.")
     try:
         with transaction.atomic():
             room = Room.objects.create(
-                slug=slug,
+                slug=_slug(name),
                 name=name,
                 topic=topic.strip(),
                 visibility=visibility,
@@ -196,6 +195,16 @@ def create_room(
         raise Conflict("There is a room of that name already.") from error
     _add_member(room, by, role=Role.OWNER)
     return room
+
+
+def _slug(name: str) -> str:
+    """The name in an address; where ASCII cannot say it, a hash tells it from its likes."""
+    slug = slugify(name)[:48].strip("-_")
+    said = slug and all(
+        char.isascii() or not char.isalnum() for char in unicodedata.normalize("NFKD", name)
+    )
+    digest = hashlib.sha256(name.casefold().encode()).hexdigest()[:8]
+    return slug if said else f"{slug or 'room'}-{digest}"
 
 
 @transaction.atomic
@@ -265,7 +274,9 @@ def mark_read(*, room: Room, user: Any, seq: int) -> int | None:
 
     Returns how many messages are unread after it; None if the mark did not move.
     """
-    current = Room.objects.only("head", "message_count").get(pk=room.pk)
+    current = Room.objects.only("head", "message_count").filter(pk=room.pk).first()
+    if current is None:
+        return None
     seq = min(seq, current.head)
     unread = Event.objects.filter(room=room, kind="message", seq__gt=seq, seq__lte=current.head)
     count = unread.count()

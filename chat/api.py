@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chat import access, actions, queries
-from chat.errors import Conflict, TextInvalid
+from chat.errors import Conflict, NotFound, TextInvalid
 from chat.models import Room
 from chat.serializers import (
     EventPageSerializer,
@@ -33,7 +33,20 @@ class ConflictError(APIException):
 
 class RoomPagination(CursorPagination):
     page_size = 50
-    ordering = ("name", "pk")
+    ordering = "slug"  # unique: among equals a cursor loses its place
+
+
+class ChatView(APIView):
+    """What the rules of rooms refuse is answered with its status."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, NotFound):
+            exc = Http404()
+        elif isinstance(exc, Conflict):
+            exc = ConflictError(str(exc))
+        elif isinstance(exc, TextInvalid):
+            exc = ValidationError({"text": [str(exc)]})
+        return super().handle_exception(exc)
 
 
 def _room(request: Request, slug: str) -> Room:
@@ -50,7 +63,7 @@ def _validated(serializer_class: type, data: Any, **kwargs: Any) -> dict[str, An
     return validated
 
 
-class RoomsView(APIView):
+class RoomsView(ChatView):
     pagination_class = RoomPagination
 
     @extend_schema(operation_id="rooms_list", responses=RoomSerializer(many=True))
@@ -66,15 +79,12 @@ class RoomsView(APIView):
         if not access.may_create_rooms(request.user):
             raise PermissionDenied("Guests make no rooms.")
         data = _validated(RoomSerializer, request.data)
-        try:
-            room = actions.create_room(by=request.user, **data)
-        except Conflict as error:
-            raise ConflictError(str(error)) from error
+        room = actions.create_room(by=request.user, **data)
         room.refresh_from_db()
         return Response(RoomSerializer(room).data, status=status.HTTP_201_CREATED)
 
 
-class RoomView(APIView):
+class RoomView(ChatView):
     @extend_schema(responses=RoomSerializer)
     def get(self, request: Request, slug: str) -> Response:
         try:
@@ -99,7 +109,7 @@ class RoomView(APIView):
         return self.get(request, slug)
 
 
-class JoinView(APIView):
+class JoinView(ChatView):
     @extend_schema(request=None, responses=RoomSerializer)
     def post(self, request: Request, slug: str) -> Response:
         room = _room(request, slug)
@@ -109,14 +119,14 @@ class JoinView(APIView):
         return Response(RoomSerializer(_room(request, slug)).data)
 
 
-class LeaveView(APIView):
+class LeaveView(ChatView):
     @extend_schema(request=None, responses={204: OpenApiResponse(description="Left.")})
     def post(self, request: Request, slug: str) -> Response:
         actions.leave_room(room=_room(request, slug), user=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class EventsView(APIView):
+class EventsView(ChatView):
     @extend_schema(parameters=[EventQuerySerializer], responses=EventPageSerializer)
     def get(self, request: Request, slug: str) -> Response:
         """The room's log, ascending; its newest page unless asked otherwise."""
@@ -124,11 +134,12 @@ class EventsView(APIView):
         query = _validated(EventQuerySerializer, request.query_params)
         if "after" in query:
             page = queries.events_after(room, after=query["after"], limit=query["limit"])
-            older, newer = bool(page.payloads), page.has_more
         else:
             page = queries.events_before(room, before=query.get("before"), limit=query["limit"])
-            older, newer = page.has_more, "before" in query and bool(page.payloads)
         events = [json.loads(payload) for payload in page.payloads]
+        # The log has no holes: what is beyond a page can be told from its ends.
+        older = bool(events) and events[0]["seq"] > 1
+        newer = bool(events) and events[-1]["seq"] < room.head
 
         def link(name: str, seq: int) -> str:
             path = request.build_absolute_uri(request.path)
@@ -143,7 +154,7 @@ class EventsView(APIView):
         )
 
 
-class MessagesView(APIView):
+class MessagesView(ChatView):
     @extend_schema(
         request=MessageSerializer, responses={201: ReceiptSerializer, 200: ReceiptSerializer}
     )
@@ -151,10 +162,7 @@ class MessagesView(APIView):
         """Post a message. A `client_id` that was used before gets the first answer, with 200."""
         room = _room(request, slug)
         data = _validated(MessageSerializer, request.data)
-        try:
-            receipt = actions.post_message(room=room, author=request.user, **data)
-        except TextInvalid as error:
-            raise ValidationError({"text": [str(error)]}) from error
+        receipt = actions.post_message(room=room, author=request.user, **data)
         answer = {
             "client_id": data["client_id"],
             "seq": receipt.seq,

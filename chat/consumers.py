@@ -48,18 +48,20 @@ TYPING_INTERVAL = 2.0
 class RoomConsumer(LogConsumer):
     decoder = decoder
 
+    slug: str
     room: Room
     you: Person
     _present = False
     _typed_at = 0.0
+    _read_seq = 0
 
     # --- life cycle ---
 
     async def enter(self) -> None:
         self.you = self.credential.person
-        slug = self.scope["url_route"]["kwargs"]["slug"]
+        self.slug = self.scope["url_route"]["kwargs"]["slug"]
         try:
-            self.room = await database.run(access.room_for, self.credential.user, slug)
+            self.room = await database.run(access.room_for, self.credential.user, self.slug)
         except Room.DoesNotExist:
             raise Refused(
                 CloseCode.NOT_FOUND, ErrorCode.NOT_FOUND, "There is no such room."
@@ -70,7 +72,7 @@ class RoomConsumer(LogConsumer):
         online = await presences.get().arrive(self.group_name, self.you)
         welcome = Welcome(
             connection_id=self.connection_id,
-            room=slug,
+            room=self.slug,
             you=self.you,
             seq=head,
             online=online.total,
@@ -84,9 +86,12 @@ class RoomConsumer(LogConsumer):
             presences.get().depart(self.group_name, self.you.id)
 
     def told(self, notice: str, details: Any) -> None:
+        # It may come while enter() is under way, between the look at the members and the room.
         if notice == "renamed":
             self.you = msgspec.convert(details, Person)
-        elif notice == "removed" and details["room"] == self.room.slug:
+            if self._present:
+                presences.get().rename(self.group_name, self.you)
+        elif notice == "removed" and details["room"] == self.slug:
             self.end(
                 Refused(CloseCode.FORBIDDEN, ErrorCode.FORBIDDEN, "You are no longer in this room.")
             )
@@ -140,8 +145,9 @@ class RoomConsumer(LogConsumer):
         )
         if unread is not None:
             tell_room_unread(room=self.room.slug, counts={self.you.id: unread})
-        if presences.get().count_here(self.group_name) <= NAMED_LIMIT:
-            seq = min(frame.seq, self.seq or 0)
+        seq = min(frame.seq, self.seq or 0)
+        if seq > self._read_seq and presences.get().count_here(self.group_name) <= NAMED_LIMIT:
+            self._read_seq = seq
             read_board.get().note(self.group_name, self.you, seq)
 
     async def on_set_name(self, frame: SetName) -> None:
@@ -155,7 +161,6 @@ class RoomConsumer(LogConsumer):
             ) from error
         self.you = you
         self.answer(You(ref=frame.ref, you=you))
-        presences.get().rename(self.group_name, you)
         if you.name != before:
             self._publish(System(message=f"{before} is now known as {you.name}", user=you))
 

@@ -7,7 +7,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseForbidden,
+    HttpResponseRedirect,
+)
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
@@ -29,7 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Rooms for those who are signed in; a name and in you go for those who are not."""
     if request.user.is_authenticated:
         if request.method == "POST":
-            return redirect(_next(request) or "home")
+            return HttpResponseRedirect(_next(request) or reverse("home"))
         return _home(request)
     form = GuestForm(request.POST or None)
     if settings.GUESTS and request.method == "POST" and form.is_valid():
@@ -49,7 +55,7 @@ def _come_in(request: HttpRequest, name: str) -> HttpResponse:
     user = create_guest(name=name)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     if target := _next(request):
-        return redirect(target)
+        return HttpResponseRedirect(target)  # `redirect` would take it for the name of a view
     room = access.rooms_for(user).order_by("pk").first()
     if room is None:
         return redirect("home")

@@ -19,6 +19,8 @@ class ReadBoard:
         if group not in self._reads:
             self._reads[group] = {}
             self._loop.call_later(INTERVAL, self._tell, group)
+        if (noted := self._reads[group].get(person.id)) and noted.seq > seq:
+            seq = noted.seq  # by another of the person's sockets
         self._reads[group][person.id] = ReadUpTo(user=person, seq=seq)
 
     def _tell(self, group: str) -> None:

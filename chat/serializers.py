@@ -3,9 +3,13 @@ from typing import Any
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
+from accounts.api import Text
 from accounts.names import MAX_NAME, clean_name
 from chat.frames import MAX_TEXT
 from chat.models import Room, Visibility
+from realtime.strict_json import MAX_INTEGER
+
+MAX_TOPIC = 250
 
 
 class RoomSerializer(serializers.ModelSerializer[Room]):
@@ -16,7 +20,8 @@ class RoomSerializer(serializers.ModelSerializer[Room]):
     visibility = serializers.ChoiceField(
         choices=[Visibility.PUBLIC.value, Visibility.PRIVATE.value], required=False
     )
-    name = serializers.CharField(max_length=MAX_NAME)
+    name = Text(max_length=MAX_NAME)
+    topic = Text(max_length=MAX_TOPIC, required=False, allow_blank=True)
 
     class Meta:
         model = Room
@@ -31,15 +36,15 @@ class RoomSerializer(serializers.ModelSerializer[Room]):
 
 
 class RoomChangeSerializer(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=MAX_NAME, required=False)
-    topic = serializers.CharField(max_length=250, required=False, allow_blank=True)
+    name = Text(max_length=MAX_NAME, required=False)
+    topic = Text(max_length=MAX_TOPIC, required=False, allow_blank=True)
 
     validate_name = RoomSerializer.validate_name
 
 
 class MessageSerializer(serializers.Serializer[Any]):
-    text = serializers.CharField(max_length=MAX_TEXT, trim_whitespace=False)
-    client_id = serializers.CharField(min_length=1, max_length=64, trim_whitespace=False)
+    text = Text(max_length=MAX_TEXT, trim_whitespace=False)
+    client_id = Text(min_length=1, max_length=64, trim_whitespace=False)
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):
@@ -49,8 +54,8 @@ class ReceiptSerializer(serializers.Serializer[Any]):
 
 
 class EventQuerySerializer(serializers.Serializer[Any]):
-    after = serializers.IntegerField(min_value=0, required=False)
-    before = serializers.IntegerField(min_value=0, required=False)
+    after = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER, required=False)
+    before = serializers.IntegerField(min_value=0, max_value=MAX_INTEGER, required=False)
     limit = serializers.IntegerField(min_value=1, max_value=200, default=50)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,15 @@ in one packet, however many they are.
 import asyncio
 from collections.abc import Iterable
 
+import structlog
+
 from chat.queries import unread_by_room
 from notifications.actions import tell_room_unread
 from realtime import database
 from realtime.hub import hubs
 from realtime.per_loop import PerLoop
+
+logger = structlog.get_logger(__name__)
 
 INTERVAL = 1.0
 
@@ -47,7 +51,11 @@ class UnreadBoard:
         try:
             while self._rooms:
                 rooms, self._rooms = self._rooms, set()
-                await database.run(tell_unread, rooms)
+                try:
+                    await database.run(tell_unread, rooms)
+                except Exception as error:  # noqa: BLE001 - the database is away: at the next turn
+                    logger.warning("unread_failed", error=str(error))
+                    self._rooms |= rooms
                 await asyncio.sleep(INTERVAL)
         finally:
             self._task = None

@@ -28,6 +28,28 @@ def number(name: str, *, default: float) -> float:
     return result
 
 
+def whole_number(name: str, *, default: int) -> int:
+    value = number(name, default=default)
+    if value != int(value):
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value}.")
+    return int(value)
+
+
+def redis_url(name: str) -> str:
+    """One URL, or several with commas between. Empty if there is none."""
+    for url in strings(name, default=[]):
+        if not url.startswith(("redis://", "rediss://")):
+            raise ImproperlyConfigured(f"{name} must begin with redis:// or rediss://.")
+    return str(env.str(name, default=""))
+
+
+def email(name: str, *, default: str) -> dict[str, Any]:
+    try:
+        return dict(env.email_url(name, default=default))
+    except (ValueError, KeyError, ImproperlyConfigured) as error:
+        raise ImproperlyConfigured(f"{name} is not a mail URL: {error}") from error
+
+
 def strings(name: str, *, default: list[str]) -> list[str]:
     value = env.str(name, default="")
     return [item for part in value.split(",") if (item := part.strip())] or default

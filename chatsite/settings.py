@@ -13,7 +13,17 @@ import structlog
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from chatsite.environment import choice, database, env, kept_secret, number, strings, switch
+from chatsite.environment import (
+    choice,
+    database,
+    email,
+    env,
+    kept_secret,
+    redis_url,
+    strings,
+    switch,
+    whole_number,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = BASE_DIR / "var"
@@ -28,7 +38,7 @@ SECRET_KEY = _given_key or kept_secret(STATE_DIR / "secret-key")
 HTTPS = switch("HTTPS", default=not DEBUG)
 ALLOWED_HOSTS = strings("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = strings("CSRF_TRUSTED_ORIGINS", default=[])
-TRUSTED_PROXIES = int(number("TRUSTED_PROXIES", default=0))
+TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", default=0)
 GUESTS = switch("GUESTS", default=True)
 
 # --- What it is made of -----------------------------------------------------------------------
@@ -119,7 +129,7 @@ else:
     _database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 12, "timeout": 10}}
 DATABASES = {"default": _database}
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = redis_url("REDIS_URL")
 if REDIS_URL:
     CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         "default": {
@@ -252,7 +262,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Mail and logs ----------------------------------------------------------------------------
 
-_email = env.email_url("EMAIL_URL", default="consolemail://")
+_email = email("EMAIL_URL", default="consolemail://")
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST") or "localhost", _email.get("EMAIL_PORT") or 25
 EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
@@ -296,6 +306,7 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "daphne": {"level": "WARNING"},
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
     },
 }

@@ -4,6 +4,7 @@ from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from chatsite import errors
+from chatsite.metrics import metrics
 
 api: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
@@ -20,6 +21,7 @@ urlpatterns = [
     path("orders/", include("orders.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("metrics", metrics, name="metrics"),
     path("api/", include(api)),
     re_path(r"^api/", csrf_exempt(errors.not_found)),  # JSON, with DEBUG on too
 ]

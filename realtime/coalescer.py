@@ -8,7 +8,9 @@ together with the next one: one write per socket, however many they are.
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from realtime import metrics
 from realtime.group import Group
+from realtime.packet import Packet
 
 SHORT_FLUSH = 0.001  # seconds: after a flush as short as this the next one goes at once
 LONGEST_DELAY = 0.008
@@ -35,8 +37,6 @@ class Coalescer:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._durations: dict[str, float] = {}  # of the last flush, where it was long
-        self.flushes = 0
-        self.packets = 0
 
     def on_waiting(self, group: Group) -> None:
         duration = self._durations.get(group.name)
@@ -48,11 +48,10 @@ class Coalescer:
     def _flush(self, group: Group) -> None:
         began = self._clock.time()
         packets = group.flush()
-        if packets == 0:  # a joiner's `go_live` was first
+        if not packets:  # a joiner's `go_live` was first
             return
-        self.flushes += 1
-        self.packets += packets
         duration = self._clock.time() - began
+        _count(packets, sockets=len(group.active), duration=duration)
         if duration < SHORT_FLUSH:
             self._durations.pop(group.name, None)
         else:
@@ -60,3 +59,12 @@ class Coalescer:
 
     def forget(self, group: Group) -> None:
         self._durations.pop(group.name, None)
+
+
+def _count(packets: list[Packet], *, sockets: int, duration: float) -> None:
+    """Those that skip a socket are counted as if they did not."""
+    metrics.packets.inc(len(packets))
+    metrics.writes.inc(sockets)
+    metrics.frames_out.inc(sockets * len(packets))
+    metrics.bytes_out.inc(sockets * sum(len(packet.payload) for packet in packets))
+    metrics.flush_seconds.observe(duration)

@@ -18,6 +18,7 @@ import structlog
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import InterfaceError, OperationalError
 
+from realtime import metrics
 from realtime.close_codes import CloseCode, ErrorCode
 from realtime.credentials import Credential
 from realtime.errors import FrameError, Refused
@@ -179,6 +180,8 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     async def _received(self, message: dict[str, Any]) -> None:
         text = message.get("text")
+        metrics.frames_in.inc()
+        metrics.bytes_in.inc(len(text or ""))
         if text is None:
             raise FrameError(
                 ErrorCode.UNSUPPORTED, "Binary frames are not supported here.", malformed=True
@@ -253,6 +256,7 @@ class SocketConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # untyp
 
     def _too_slow(self) -> None:
         logger.info("slow_socket_closed")
+        metrics.slow_closes.inc()
         self.outbox.drop()
         self.answer(Closing(code=CloseCode.SLOW, retry_after=RETRY_AFTER))
         self.outbox.close(CloseCode.SLOW)

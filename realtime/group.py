@@ -114,18 +114,18 @@ class Group:
         if len(self.waiting) == 1:
             self._on_waiting(self)
 
-    def flush(self) -> int:
-        """Write what waits to every active socket; returns how many packets that were."""
+    def flush(self) -> list[Packet]:
+        """Write what waits to every active socket; returns it."""
         packets, self.waiting = self.waiting, []
         if not packets:
-            return 0
+            return packets
         if all(packet.skip is None for packet in packets):
             frames = packets[0] if len(packets) == 1 else Batch(packets)
             for subscriber in self.active:
                 subscriber.deliver(frames)
         else:
             self._flush_with_skips(packets)
-        return len(packets)
+        return packets
 
     def _flush_with_skips(self, packets: list[Packet]) -> None:
         """Most sockets are skipped by nothing: they share one batch all the same."""

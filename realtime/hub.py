@@ -18,7 +18,7 @@ from uuid import uuid4
 import structlog
 from channels.layers import get_channel_layer
 
-from realtime import database
+from realtime import database, metrics
 from realtime.coalescer import Coalescer
 from realtime.errors import Refused
 from realtime.group import Group, Subscriber
@@ -98,6 +98,10 @@ class Hub:
     def group(self, name: str) -> Group | None:
         return self._groups.get(name)
 
+    @property
+    def group_count(self) -> int:
+        return len(self._groups)
+
     # --- packets ---
 
     def publish(self, name: str, packet: Packet) -> None:
@@ -139,6 +143,7 @@ class Hub:
         if backing is None or group.last is None:
             return
         log, owner_id = backing
+        metrics.heals.inc()
         while True:
             entries = await database.run(log.read, owner_id, after=group.last, limit=HEAL_BATCH)
             group.heal(entries)
@@ -201,6 +206,16 @@ class Hub:
                     self._heal_in_background(group)
 
     # --- life ---
+
+    @property
+    def up(self) -> bool:
+        """Whether the layer is heard from."""
+        return self._link.up
+
+    @property
+    def queued(self) -> int:
+        """Packets that wait for the layer."""
+        return self._link.queued
 
     def _drop_if_empty(self, group: Group) -> None:
         if group.empty and self._groups.get(group.name) is group:

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from realtime import metrics
 from realtime.layers import MemoryLayer
 from realtime.packet import Packet
 
@@ -61,6 +62,10 @@ class LayerLink:
         if not self._local:
             self._outgoing.append((group, packet))
             self._packets.set()
+
+    @property
+    def queued(self) -> int:
+        return len(self._outgoing)
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -114,7 +119,11 @@ class LayerLink:
             self._packets.clear()
             while self._outgoing:
                 group, packet = self._outgoing.popleft()
-                await send_to_layer(group, packet, layer=self._layer, origin=self._origin)
+                try:
+                    await send_to_layer(group, packet, layer=self._layer, origin=self._origin)
+                except Exception:
+                    metrics.publish_failures.inc()
+                    raise
 
     async def _beat(self) -> None:
         channel = await asyncio.shield(self._channel)

@@ -14,9 +14,10 @@ import structlog
 logger = structlog.get_logger(__name__)
 
 # A reader that leaves this much unread is slow, and is given so long to fall below the low mark.
-# In bytes and seconds.
+# At the limit it is not waited for. In bytes and seconds.
 HIGH_MARK = 256 * 1024
 LOW_MARK = 64 * 1024
+LIMIT = 1024 * 1024
 GRACE = 10.0
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -43,7 +44,7 @@ class Writer(Protocol):
 
 
 class Outbox(Protocol):
-    closed: bool
+    closed: bool  # nothing more is taken; what was taken before may still be on its way
 
     def write(self, frames: Frames) -> None: ...
 
@@ -74,21 +75,22 @@ class SendOutbox:
         self.closed = False
 
     def write(self, frames: Frames) -> None:
-        if self.closed or self._close:
+        if self.closed:
             return
         for text in frames.texts:
             self._queue.append(text)
             self._size += len(text)
         if self._size > HIGH_MARK:
-            self._patience.start()
+            self._patience.strain(self._size)
         self._start()
 
     def drop(self) -> None:
         self._queue.clear()
 
     def close(self, code: int) -> None:
-        if self.closed or self._close:
+        if self.closed:
             return
+        self.closed = True
         # A plain int: autobahn refuses an IntEnum.
         self._close = {"type": "websocket.close", "code": int(code)}
         self._start()
@@ -111,7 +113,6 @@ class SendOutbox:
                 await self._send({"type": "websocket.send", "text": text})
                 self._size -= len(text)
             if self._close:
-                self.closed = True
                 await self._send(self._close)
         except Exception as error:  # noqa: BLE001 - servers differ in what they raise when it is gone
             logger.info("write_failed", error=repr(error))
@@ -128,7 +129,7 @@ class WriterOutbox:
         self._writer = writer
         self._send = send
         self._patience = Patience(lambda: writer.transport.caught_up, on_slow)
-        writer.transport.on_backlog = self._patience.start
+        writer.transport.on_backlog = self._patience.strain
         self._closing: asyncio.Task[None] | None = None
         self.closed = False
 
@@ -156,18 +157,27 @@ class WriterOutbox:
 
 
 class Patience:
-    """GRACE seconds for a slow reader to catch up, from the first sign of it."""
+    """GRACE seconds for a slow reader to catch up, from the first sign of it.
 
-    __slots__ = ("_caught_up", "_on_slow", "_verdict")
+    `on_slow` is called from the event loop, not from within `strain`.
+    """
+
+    __slots__ = ("_caught_up", "_lost", "_on_slow", "_verdict")
 
     def __init__(self, caught_up: Callable[[], bool], on_slow: Callable[[], None]) -> None:
         self._caught_up = caught_up
         self._on_slow = on_slow
+        self._lost = False
         self._verdict: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
+    def strain(self, size: int) -> None:
+        """So many bytes wait, more than HIGH_MARK."""
         if self._verdict is None:
             self._verdict = asyncio.get_running_loop().call_later(GRACE, self._judge)
+        if size > LIMIT and not self._lost:
+            self._lost = True
+            self._verdict.cancel()
+            self._verdict = asyncio.get_running_loop().call_later(0, self._judge)
 
     def end(self) -> None:
         if self._verdict is not None:

@@ -62,14 +62,18 @@ class Presence:
             async with asyncio.timeout(STORE_TIMEOUT):
                 if here.sockets[person.id] == 1:
                     await self._take(group, here, [person])
-                return await self._online(group)
+                return await self._online(group, here)
         except Exception as error:  # noqa: BLE001 - the store is away: what is known here must do
             logger.warning("presence_store_away", error=str(error))
             return Online(len(here.people), list(here.people.values())[:NAMED_LIMIT])
 
-    async def _online(self, group: str) -> Online:
-        count = await self._store.count(group)
-        return Online(count, await self._store.people(group) if count <= NAMED_LIMIT else [])
+    async def _online(self, group: str, here: _Here) -> Online:
+        """Who is here counts, whether or not the lease has been taken yet."""
+        total = max(await self._store.count(group), len(here.people))
+        if total > NAMED_LIMIT:
+            return Online(total, [])
+        people = {person.id: person for person in await self._store.people(group)} | here.people
+        return Online(max(total, len(people)), list(people.values()))
 
     def depart(self, group: str, person_id: str) -> None:
         """One socket fewer."""
@@ -122,13 +126,21 @@ class Presence:
         joined, left = list(here.joined.values()), list(here.left.values())
         here.joined.clear()
         here.left.clear()
-        online = await self._store.count(group)
+        online = await self._total(group, here)
         if joined or left:
             if max(online, len(left)) > NAMED_LIMIT:
                 joined = left = []
             self._tell(group, PresenceChanged(joined=joined, left=left, online=online))
         if not (here.sockets or here.flush) and self._here.get(group) is here:
             del self._here[group]
+
+    async def _total(self, group: str, here: _Here) -> int:
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT):
+                return await self._store.count(group)
+        except Exception as error:  # noqa: BLE001 - the store is away: what is known here must do
+            logger.warning("presence_store_away", error=str(error))
+            return len(here.people)
 
     def _tell(self, group: str, frame: PresenceChanged) -> None:
         publish(group, frame)

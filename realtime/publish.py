@@ -5,6 +5,7 @@ command without any loop. Durable frames are published with `publish_on_commit`,
 hears of what is rolled back.
 """
 
+import asyncio
 from typing import Any
 
 import structlog
@@ -19,6 +20,8 @@ from realtime.packet import Packet
 from realtime.switchboard import PEOPLE, Switchboard
 
 logger = structlog.get_logger(__name__)
+
+_sending: set[asyncio.Task[None]] = set()  # the loop itself keeps no hold of its tasks
 
 
 def publish(group: str, frame: ServerFrame | bytes, *, skip: str | None = None) -> None:
@@ -62,6 +65,17 @@ def _send(group: str, packet: Packet) -> None:
 def _send_from_outside(group: str, packet: Packet) -> None:
     """A process without sockets, such as a command. What the layer fails to take is healed."""
     try:
-        async_to_sync(send_to_layer)(group, packet, layer=get_channel_layer())
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        async_to_sync(_send_quietly)(group, packet)
+    else:
+        task = loop.create_task(_send_quietly(group, packet))
+        _sending.add(task)
+        task.add_done_callback(_sending.discard)
+
+
+async def _send_quietly(group: str, packet: Packet) -> None:
+    try:
+        await send_to_layer(group, packet, layer=get_channel_layer())
     except Exception as error:  # noqa: BLE001 - the change is committed: it must not seem to fail
         logger.warning("publish_failed", group=group, error=str(error))

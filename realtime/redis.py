@@ -2,6 +2,9 @@
 
 from django.conf import settings
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
 
 from realtime.per_loop import PerLoop
 
@@ -14,7 +17,14 @@ def configured() -> bool:
 
 def _connect() -> Redis:
     url = settings.REDIS_URL.split(",")[0].strip()
-    return Redis.from_url(url, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT)
+    return Redis.from_url(
+        url,
+        socket_timeout=SOCKET_TIMEOUT,
+        socket_connect_timeout=SOCKET_TIMEOUT,
+        # Once, and not after a timeout: a restart leaves dead connections in the pool, and the
+        # first call on each would fail.
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
+    )
 
 
 # `clients.get()` is that of the running event loop.

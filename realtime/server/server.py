@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+import socket
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 from daphne.server import Server as DaphneServer
-from twisted.internet import defer
+from twisted.internet import defer, reactor
 
 from realtime.close_codes import CloseCode, ErrorCode
 from realtime.errors import Refused
@@ -30,6 +32,19 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne is untyped
         kwargs |= {"ping_interval": PING_INTERVAL, "ping_timeout": PING_TIMEOUT}
         super().__init__(*args, **kwargs)
         self._ports: list[Any] = []
+
+    @classmethod
+    def adopting(cls, sockets: Sequence[socket.socket], application: Any) -> "Server":
+        """A server on sockets that are bound and listening already, without signal handlers."""
+        server = cls(application, endpoints=["adopted"], signal_handlers=False)
+        server.endpoints = []
+        server.ready_callable = lambda: server._adopt(sockets)
+        return server
+
+    def _adopt(self, sockets: Sequence[socket.socket]) -> None:
+        for each in sockets:
+            port = reactor.adoptStreamPort(each.fileno(), each.family, RequestFactory(self))
+            self.listen_success(port)
 
     def listen_success(self, port: Any) -> None:
         super().listen_success(port)
@@ -62,9 +77,9 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne is untyped
     async def _drain(self) -> None:
         for port in self._ports:
             port.stopListening()
-        sockets = [socket for hub in hubs.all() for socket in hub.sockets]
-        for socket in sockets:
-            socket.end(
+        consumers = [consumer for hub in hubs.all() for consumer in hub.sockets]
+        for consumer in consumers:
+            consumer.end(
                 Refused(
                     CloseCode.RESTARTING,
                     ErrorCode.UNAVAILABLE,
@@ -72,7 +87,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne is untyped
                     retry_after=round(random.uniform(*RETURN_WITHIN), 2),  # noqa: S311 - a spread
                 )
             )
-        logger.info("draining", sockets=len(sockets))
+        logger.info("draining", sockets=len(consumers))
         running = [
             details["application_instance"]
             for details in self.connections.values()

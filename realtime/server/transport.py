@@ -14,7 +14,8 @@ from realtime.outbox import HIGH_MARK, LOW_MARK
 class WriteThrough:
     """Mixed in before a Twisted stream transport."""
 
-    on_backlog: Callable[[], None] | None = None  # called at each write past HIGH_MARK
+    # Called with `backlog` at each write that leaves more than HIGH_MARK.
+    on_backlog: Callable[[int], None] | None = None
 
     connected: bool
     disconnecting: bool
@@ -39,8 +40,8 @@ class WriteThrough:
                 return
             data = data[sent:]
         super().write(data)  # type: ignore[misc]  # of the transport that this is mixed into
-        if self.on_backlog is not None and self.backlog > HIGH_MARK:
-            self.on_backlog()
+        if self.on_backlog is not None and (backlog := self.backlog) > HIGH_MARK:
+            self.on_backlog(backlog)
 
     @property
     def backlog(self) -> int:

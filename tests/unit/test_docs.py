@@ -6,7 +6,8 @@ from pathlib import Path
 from realtime.close_codes import CloseCode, ErrorCode
 
 ROOT = Path(__file__).parents[2]
-READERS = r"(?:switch|number|strings|choice|database|env\.\w+)\(\s*\"([A-Z_]+)\""
+READER = r"(?:switch|whole_number|strings|choice|database|redis_url|email|env\.\w+)"
+READERS = READER + r"\(\s*\"([A-Z_]+)\""
 
 
 def words_in(path: str) -> set[str]:

@@ -2,7 +2,7 @@ import asyncio
 from typing import Any
 
 from realtime import outbox as module
-from realtime.outbox import HIGH_MARK, SendOutbox
+from realtime.outbox import HIGH_MARK, LIMIT, SendOutbox
 from realtime.packet import Packet
 
 
@@ -46,6 +46,14 @@ async def test_a_reader_that_stays_slow_is_told_on(monkeypatch: Any) -> None:
     client.reading.clear()
     outbox = client.outbox()
     outbox.write(Packet(b"x" * (HIGH_MARK + 1)))
+    await asyncio.wait_for(client.slow.wait(), 2)
+
+
+async def test_a_reader_that_leaves_too_much_is_not_waited_for() -> None:
+    client = Client()
+    client.reading.clear()
+    outbox = client.outbox()
+    outbox.write(Packet(b"x" * (LIMIT + 1)))
     await asyncio.wait_for(client.slow.wait(), 2)
 
 

@@ -182,18 +182,19 @@ export class MessageList {
     return !(previous?.seq >= this.#unreadFrom);
   }
 
+  // By its bottom: a row that is no longer the first loses its day and its heading at the top.
   #anchor() {
     const { top } = this.#scroller.getBoundingClientRect();
     for (const row of this.#list.children) {
-      const box = row.getBoundingClientRect();
-      if (box.bottom > top) return { row, top: box.top };
+      const { bottom } = row.getBoundingClientRect();
+      if (bottom > top) return { row, bottom };
     }
     return null;
   }
 
   #hold(anchor) {
     if (!anchor?.row.isConnected) return;
-    this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
+    this.#scroller.scrollTop += anchor.row.getBoundingClientRect().bottom - anchor.bottom;
   }
 
   #toEnd() {

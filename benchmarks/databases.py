@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.machine import free_port
-from benchmarks.process import running
+from benchmarks.process import START_SECONDS, running
 
 USER = "postgres"
 
@@ -33,8 +34,19 @@ def postgres() -> Iterator[str]:
         command += ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={name}"]
         command += ["-c", "fsync=on", "-c", "synchronous_commit=on"]
         with running(command, port=port, cwd=directory):
+            _wait_for(programs, port)
             _call([*_as_user(), str(programs / "createdb"), *_to(port), "chatsite"])
             yield f"postgres://{USER}@127.0.0.1:{port}/chatsite"
+
+
+def _wait_for(programs: Path, port: int) -> None:
+    """It listens before it takes anybody in."""
+    ready = [str(programs / "pg_isready"), "-q", *_to(port)]
+    deadline = time.monotonic() + START_SECONDS
+    while subprocess.run(ready, check=False, timeout=START_SECONDS).returncode:
+        if time.monotonic() > deadline:
+            raise NoPostgres("postgresql did not become ready")
+        time.sleep(0.1)
 
 
 def _to(port: int) -> list[str]:

@@ -16,7 +16,7 @@ from benchmarks.machine import SERVER_CORE
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 10
 
 

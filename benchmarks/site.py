@@ -68,9 +68,12 @@ class Site:
 
 @contextmanager
 def site(
-    *, database: str | None = None, redis: str = "", static: bool = False, **spec: Any
+    *, database: str | None = None, redis: str = "", pages: bool = False, **spec: Any
 ) -> Iterator[Site]:
-    """A migrated site; `spec` is what to seed it with, `database` a URL other than SQLite's."""
+    """A migrated site; `spec` is what to seed it with, `database` a URL other than SQLite's.
+
+    `pages`: its pages are asked for too, and not its sockets alone.
+    """
     with tempfile.TemporaryDirectory(prefix="chatsite-benchmark-") as name:
         directory = Path(name)
         one = Site(
@@ -83,20 +86,13 @@ def site(
                 "DATABASE_URL": database or f"sqlite:///{directory / 'db.sqlite3'}",
                 "REDIS_URL": redis,
                 "BENCHMARK_STATIC": str(directory / "static"),
+                "BENCHMARK_PAGES": "on" if pages else "",
             },
         )
         one.run("manage.py", "migrate", "--verbosity", "0")
-        if static:
-            # The admin's and the API pages' files take a minute to compress, and are not asked for.
-            ignored = [f"--ignore={name}" for name in ("admin", "drf_spectacular_sidecar")]
-            one.run("manage.py", "collectstatic", "--noinput", "--verbosity", "0", *ignored)
         one.seed(**spec)
         yield one
 
 
 def _command(port: int) -> list[str]:
-    """`serve`, the production command; `runserver` where that is not built yet."""
-    address = f"127.0.0.1:{port}"
-    if (ROOT / "realtime/management/commands/serve.py").exists():
-        return [PYTHON, "manage.py", "serve", "--bind", address, "--workers", "1"]
-    return [PYTHON, "manage.py", "runserver", "--noreload", address]
+    return [PYTHON, "manage.py", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1"]

@@ -39,7 +39,7 @@ def run(options: Options, told: Told) -> Outcome:
     rooms = {name: {"messages": count} for name, count in ROOMS.items()}
     told("filling the rooms")
     with (
-        site(users=20, rooms=rooms, static=True) as one,
+        site(users=20, rooms=rooms, pages=True) as one,
         one.serve() as server,
         chromium() as browser,
     ):

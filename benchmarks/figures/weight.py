@@ -18,7 +18,7 @@ def run(_options: Options, told: Told) -> Outcome:
     outcome = Outcome(table=Table(["kind", "files", *(f"{coding}, KB" for coding in CODINGS)]))
     assert outcome.table
     with (
-        site(users=1, rooms={"room": {"messages": 100}}, static=True) as one,
+        site(users=1, rooms={"room": {"messages": 100}}, pages=True) as one,
         one.serve() as server,
     ):
         told("opening the page")

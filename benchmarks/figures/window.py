@@ -34,7 +34,7 @@ new MutationObserver(() => {
 
 def run(options: Options, told: Told) -> Outcome:
     outcome = Outcome(table=Table(["path", "p50 ms", "p95 ms", "p99 ms"]))
-    with site(users=2, rooms={"room": {"members": 2}}, static=True) as one:
+    with site(users=2, rooms={"room": {"members": 2}}, pages=True) as one:
         with one.serve() as server:
             job = {
                 "kind": "windows",

@@ -35,10 +35,9 @@ class Crowd:
         """One room per URL, each with as many members, connected and settled."""
         tallies = [Tally(DIALECTS[dialect], text_bytes=text_bytes) for _ in urls]
         seats = [tally for tally in tallies for _ in range(members)]
-        chairs = iter(seats)
 
-        def make() -> Client:
-            return Member(next(chairs))
+        def make(seat: int) -> Client:
+            return Member(seats[seat])
 
         await connect(make, [url for url in urls for _ in range(members)], tokens, told=told)
         told("settling")

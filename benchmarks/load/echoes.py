@@ -29,7 +29,7 @@ class Window(Client):
 
 async def windows(job: dict[str, Any], told: Told) -> dict[str, Any]:
     """`messages` of them, from the first socket to the second; times in ms."""
-    a, b = await connect(Window, [job["url"]] * 2, job["tokens"], told=told)
+    a, b = await connect(lambda _: Window(), [job["url"]] * 2, job["tokens"], told=told)
     assert isinstance(a, Window)
     assert isinstance(b, Window)
     await asyncio.sleep(1)

@@ -49,16 +49,17 @@ async def paced(job: dict[str, Any], told: Told) -> Result:
     return await crowd.pace(job["per_second"], seconds=job["seconds"])
 
 
+def _guest(_number: int) -> Client:
+    return Client(READY)
+
+
 async def idle(job: dict[str, Any], told: Told) -> Result:
     """What the server's memory grows by for each of the sockets at `urls`."""
 
-    def make() -> Client:
-        return Client(READY)
-
-    await connect(make, job["urls"][:WARM], job["tokens"], told=told)
+    await connect(_guest, job["urls"][:WARM], job["tokens"], told=told)
     await asyncio.sleep(SETTLE_SECONDS)
     before = private_kib(job["pid"])
-    await connect(make, job["urls"][WARM:], job["tokens"][WARM:], told=told)
+    await connect(_guest, job["urls"][WARM:], job["tokens"][WARM:], told=told)
     await asyncio.sleep(job["seconds"])
     grown = private_kib(job["pid"]) - before
     return {"kib": grown / (len(job["urls"]) - WARM)}
@@ -67,14 +68,11 @@ async def idle(job: dict[str, Any], told: Told) -> Result:
 async def connects(job: dict[str, Any], told: Told) -> Result:
     """CPU from the handshake to the welcome, for each of the sockets at `urls`."""
 
-    def make() -> Client:
-        return Client(READY)
-
-    first = await connect(make, job["urls"][:WARM], job["tokens"], told=told, at_once=4)
+    first = await connect(_guest, job["urls"][:WARM], job["tokens"], told=told, at_once=4)
     await disconnect(first)
     await asyncio.sleep(SETTLE_SECONDS)
     cpu = cpu_seconds(job["pid"])
-    await connect(make, job["urls"][WARM:], job["tokens"][WARM:], told=told, at_once=4)
+    await connect(_guest, job["urls"][WARM:], job["tokens"][WARM:], told=told, at_once=4)
     spent = cpu_seconds(job["pid"]) - cpu
     return {"ms": spent * 1000 / (len(job["urls"]) - WARM)}
 

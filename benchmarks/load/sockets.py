@@ -69,14 +69,14 @@ def spin() -> None:
 
 
 async def connect(
-    make: Callable[[], Client],
+    make: Callable[[int], Client],
     urls: Sequence[str],
     tokens: Sequence[str],
     *,
     told: Told,
     at_once: int = CONNECTING,
 ) -> list[Client]:
-    """One ready client per URL, in its order; the tokens are used in turn."""
+    """One ready client per URL, in its order, of `make(index)`; the tokens are used in turn."""
     gate = asyncio.Semaphore(at_once)
     done = 0
 
@@ -88,7 +88,10 @@ async def connect(
             headers["Authorization"] = f"Bearer {token}"
         async with gate:
             _, client = await ws_connect(
-                make, url, extra_headers=headers, websocket_handshake_timeout=READY_SECONDS
+                lambda: make(number),
+                url,
+                extra_headers=headers,
+                websocket_handshake_timeout=READY_SECONDS,
             )
             await asyncio.wait_for(client.ready, READY_SECONDS)
         done += 1

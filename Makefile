@@ -62,4 +62,4 @@ requirements:
 		--extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--extra bench --constraint requirements-dev.txt --output-file requirements-bench.txt pyproject.toml
+		--constraint requirements-dev.txt --output-file requirements-bench.txt benchmarks/requirements.in

@@ -55,7 +55,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne is untyped
         port.transport = write_through(port.transport)
         port.factory = RequestFactory(self)
         self.ws_factory.protocol = WebSocketProtocol
-        self.ws_factory.setProtocolOptions(closeHandshakeTimeout=CLOSE_TIMEOUT)
+        self.ws_factory.closeHandshakeTimeout = CLOSE_TIMEOUT  # its setter resets other options
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """daphne's, with a queue that pushes back and a writer beside ASGI's `send`."""

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
-from django.utils import timezone
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
-from accounts import names, queries
-from accounts.models import Profile, Ticket
+from accounts import names, queries, tokens
+from accounts.models import ApiKey, Profile, Ticket
+from accounts.standing import signed_out, token_ground
 from realtime.frames import Person
-from realtime.publish import tell
+from realtime.publish import end_sockets, tell
 
 TICKET_SECONDS = 30
 TICKET_BYTES = 32  # 256 bits: it cannot be guessed, so a plain SHA-256 of it is enough at rest
@@ -43,19 +44,30 @@ def rename(*, user: Any, name: str) -> Person:
     return person
 
 
-def issue_ticket(*, user: Any, session_key: str = "", ends_at: datetime | None = None) -> str:
-    """A ticket for `user`, to be used once within TICKET_SECONDS. Only its hash is kept."""
+def issue_ticket(
+    *,
+    user: Any,
+    session_key: str = "",
+    family: str = "",
+    ends_at: datetime | None = None,
+    api_key: ApiKey | None = None,
+) -> str:
+    """A ticket for `user`, to be used once within TICKET_SECONDS. Only its hash is kept.
+
+    All by the clock of the database: those of two workers may be minutes apart.
+    """
     ticket = secrets.token_urlsafe(TICKET_BYTES)
-    now = timezone.now()
     with transaction.atomic():
-        _clean_tickets(now)
+        _clean_tickets()
         Ticket.objects.create(
             hash=_hash(ticket),
             user=user,
-            created_at=now,
-            expires_at=now + timedelta(seconds=TICKET_SECONDS),
+            created_at=Now(),
+            expires_at=Now() + timedelta(seconds=TICKET_SECONDS),
             ends_at=ends_at,
             session_key=session_key,
+            family=family,
+            api_key=api_key,
             auth_hash=user.get_session_auth_hash(),
         )
     return ticket
@@ -66,19 +78,48 @@ def use_ticket(*, ticket: str) -> Ticket | None:
 
     Whoever deletes the row has it. The caller still checks the credential behind it.
     """
-    known = Ticket.objects.select_related("user__profile").filter(hash=_hash(ticket)).first()
-    if known is None:
+    known = queries.ticket_by_hash(_hash(ticket))
+    if known is None or not _claim(known):
         return None
-    claimed, _ = Ticket.objects.filter(pk=known.pk, expires_at__gt=timezone.now()).delete()
-    return known if claimed else None
+    if known.api_key:
+        known.api_key.user = known.user  # the same, and loaded
+    return known
+
+
+def _claim(ticket: Ticket) -> bool:
+    """One conditional statement, written out: a storm of handshakes is all tickets."""
+    table = connection.ops.quote_name(Ticket._meta.db_table)
+    now = {
+        "postgresql": "STATEMENT_TIMESTAMP()",
+        "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')",
+    }[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {table} WHERE id = %s AND expires_at > {now}",  # noqa: S608 - no input
+            (ticket.pk,),
+        )
+        return bool(cursor.rowcount)
+
+
+def revoke_token(*, refresh: str) -> None:
+    """End the tokens that came from the same sign-in, and their sockets. Raises TokenRefused."""
+    token = tokens.revoke(refresh)
+    credential_ended(user_id=token[tokens.USER_ID], ground=token_ground(tokens.family_of(token)))
+
+
+def credential_ended(*, user_id: Any, ground: str) -> None:
+    """Once it is committed, end the sockets that stand on this ground (accounts.standing)."""
+    transaction.on_commit(
+        lambda: end_sockets(str(user_id), signed_out(), ground=ground), robust=True
+    )
 
 
 def _hash(ticket: str) -> str:
     return hashlib.sha256(ticket.encode()).hexdigest()
 
 
-def _clean_tickets(now: datetime) -> None:
+def _clean_tickets() -> None:
     """Skipping rows that another is cleaning: two cleaners must not wait for each other."""
-    expired = Ticket.objects.select_for_update(skip_locked=True).filter(expires_at__lt=now)
+    expired = Ticket.objects.select_for_update(skip_locked=True).filter(expires_at__lt=Now())
     if ids := list(expired.values_list("pk", flat=True)[:CLEANED_AT_ONCE]):
         Ticket.objects.filter(pk__in=ids).delete()

@@ -13,22 +13,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import actions, tokens
+from accounts import actions, throttling, tokens
 from accounts.access import guests_may_enter
-from accounts.authentication import REALM, BearerAuthentication, SessionAuthentication
+from accounts.authentication import (
+    REALM,
+    ApiKeyAuthentication,
+    BearerAuthentication,
+    SessionAuthentication,
+)
+from accounts.fields import Text
+from accounts.models import ApiKey
 from accounts.names import MAX_NAME, clean_name
 from accounts.queries import person
 
 NO_STORE = {"Cache-Control": "no-store"}  # what is answered here opens doors
-
-
-class Text(serializers.CharField):
-    """Text and nothing else: DRF's own takes numbers too."""
-
-    def to_internal_value(self, data: object) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
 
 
 class PersonSerializer(serializers.Serializer[Any]):
@@ -86,6 +84,7 @@ class TokenView(OpenView):
     )
     def post(self, request: Request) -> Response:
         given = _valid(PasswordSerializer, request)
+        throttling.raise_if(throttling.login_wait(request, given["username"]))
         user = authenticate(request, username=given["username"], password=given["password"])
         if user is None:
             raise AuthenticationFailed("The username or the password is wrong.")
@@ -111,14 +110,14 @@ class TokenRefreshView(OpenView):
 class TokenRevokeView(OpenView):
     @extend_schema(
         operation_id="token_revoke",
-        summary="Revoke a refresh token",
+        summary="Revoke a refresh token, and what came from the same sign-in",
         request=RefreshSerializer,
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
         given = _valid(RefreshSerializer, request)
         try:
-            tokens.revoke(given["refresh"])
+            actions.revoke_token(refresh=given["refresh"])
         except tokens.TokenRefused as error:
             raise AuthenticationFailed(str(error)) from error
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -135,13 +134,14 @@ class GuestView(OpenView):
         if not guests_may_enter():
             raise PermissionDenied("Guests are not let in here.")
         given = _valid(GuestSerializer, request)
+        throttling.raise_if(throttling.guest_wait(request))
         guest = actions.create_guest(name=given["name"])
         return _signed_in(guest, status=status.HTTP_201_CREATED)
 
 
 class WebSocketTicketView(APIView):
-    authentication_classes = (BearerAuthentication, SessionAuthentication)
-    permission_classes = (IsAuthenticated,)
+    authentication_classes = (BearerAuthentication, ApiKeyAuthentication, SessionAuthentication)
+    permission_classes = (IsAuthenticated,)  # any key: the ticket has its scopes, and no more
 
     @extend_schema(
         operation_id="ws_ticket_create",
@@ -161,8 +161,13 @@ class WebSocketTicketView(APIView):
 def _behind(request: Request) -> dict[str, Any]:
     """The credential that the ticket must not outlive."""
     token: Any = request.auth
+    if isinstance(token, ApiKey):
+        return {"ends_at": token.expires_at, "api_key": token}
     if token is not None:
-        return {"ends_at": datetime.fromtimestamp(token["exp"], UTC)}
+        return {
+            "family": tokens.family_of(token),
+            "ends_at": datetime.fromtimestamp(token["exp"], UTC),
+        }
     return {"session_key": request.session.session_key or ""}
 
 

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import SessionAuthentication as DRFSessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.tokens import Token
 
-from accounts import tokens
+from accounts import api_keys, tokens
+from accounts.models import ApiKey
 
 REALM = 'Bearer realm="api"'
 
@@ -18,8 +20,6 @@ class BearerAuthentication(JWTAuthentication):  # type: ignore[misc]  # untyped 
 
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         if (header := request.headers.get("Authorization")) is None:
-            if "X-API-Key" in request.headers:
-                raise AuthenticationFailed("The API key is not valid.")
             return None
         scheme, _, access = header.strip().partition(" ")
         if scheme.lower() != "bearer":
@@ -29,6 +29,22 @@ class BearerAuthentication(JWTAuthentication):  # type: ignore[misc]  # untyped 
             return tokens.user_of(token), token
         except tokens.TokenRefused as error:
             raise AuthenticationFailed(str(error)) from error
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`X-API-Key: <key>`; `request.auth` is the key."""
+
+    def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
+        if (text := request.headers.get("X-API-Key")) is None:
+            return None
+        try:
+            key = api_keys.holder(text)
+        except api_keys.KeyRefused as error:
+            raise AuthenticationFailed(str(error)) from error
+        return key.user, key
 
     def authenticate_header(self, request: Request) -> str:
         return REALM

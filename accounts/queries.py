@@ -3,10 +3,13 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 from msgspec import UNSET
 
-from accounts.models import Profile
+from accounts.models import ApiKey, Profile, RevokedFamily, Ticket
 from realtime.frames import Person
+from realtime.prepared import Prepared
 
 
 def person(user: AbstractBaseUser) -> Person:
@@ -24,6 +27,9 @@ def profile_of(user: Any) -> Profile | None:
         profile: Profile = user.profile
     except ObjectDoesNotExist:
         return None
+    # Django keeps the user there too: a cycle, for the collector of garbage.
+    if (field := Profile.user.field).is_cached(profile):
+        field.delete_cached_value(profile)
     return profile
 
 
@@ -32,10 +38,56 @@ def is_guest(user: Any) -> bool:
     return profile is not None and profile.guest
 
 
+def _user_by_pk(pk: Any) -> QuerySet[Any]:
+    return get_user_model()._default_manager.select_related("profile").filter(pk=pk)
+
+
+def _user_in_family(pk: Any, family: str) -> QuerySet[Any]:
+    return _user_by_pk(pk).filter(~Exists(RevokedFamily.objects.filter(pk=family)))
+
+
+_users = Prepared(_user_by_pk)
+_users_in_families = Prepared(_user_in_family)
+
+
 def user_by_id(user_id: Any) -> Any:
     """The user with their profile, in one query; None for an id that is nobody's or no id."""
-    users = get_user_model()._default_manager.select_related("profile")
+    return _first(_users, user_id)
+
+
+def user_with_family(user_id: Any, family: str) -> Any:
+    """The same; None also where the family of tokens is revoked."""
+    return _first(_users_in_families, user_id, family)
+
+
+def _first(users: Prepared[Any], user_id: Any, *values: Any) -> Any:
     try:
-        return users.filter(pk=user_id).first()
+        user = users.first(get_user_model()._meta.pk.to_python(user_id), *values)
     except (ValueError, TypeError, OverflowError, ValidationError):
         return None
+    if user is not None:
+        profile_of(user)  # cuts the cycle
+    return user
+
+
+def _ticket_by_hash(hashed: str) -> QuerySet[Ticket]:
+    revoked = RevokedFamily.objects.exclude(pk="").filter(pk=OuterRef("family"))
+    tickets = Ticket.objects.select_related("user__profile", "api_key")
+    return tickets.filter(~Exists(revoked), hash=hashed)
+
+
+_tickets = Prepared(_ticket_by_hash)
+
+
+def ticket_by_hash(hashed: str) -> Ticket | None:
+    """With its user, their profile, and the API key that it was got with.
+
+    None also where the family of tokens that it was got with is revoked.
+    """
+    return _tickets.first(hashed)
+
+
+def good_keys() -> QuerySet[ApiKey]:
+    """Neither revoked nor expired. Whether their users may sign in is another question."""
+    lasting = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return ApiKey.objects.filter(lasting, revoked_at=None)

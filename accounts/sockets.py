@@ -10,27 +10,34 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError
 from django.utils.crypto import constant_time_compare
 
-from accounts import actions, origins, sessions, tokens
+from accounts import actions, api_keys, origins, sessions, tokens
 from accounts.access import may_sign_in
 from accounts.handshake import Handshake
-from accounts.models import Ticket
+from accounts.models import ApiKey, Ticket
 from accounts.queries import person
+from accounts.standing import key_ground, session_ground, token_ground
 from realtime import database
 from realtime.close_codes import CloseCode, ErrorCode
 from realtime.credentials import Credential
-from realtime.errors import FrameError
-from realtime.frames import Error, encode
+from realtime.errors import FrameError, Refused
+from realtime.gate import refuse
 
 logger = structlog.get_logger(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+_SECRETS = {b"authorization", b"x-api-key"}
 Application = Any  # ASGI; Channels and its type stubs do not agree on it
 
-RETRY_AFTER = 2.0  # seconds, when the database is away
+# Nobody can say who this is now.
+_AWAY = Refused(
+    CloseCode.RESTARTING,
+    ErrorCode.UNAVAILABLE,
+    "The database does not answer; try again.",
+    retry_after=2.0,
+)
 
 
 class CredentialRefused(Exception):
@@ -52,11 +59,19 @@ class SocketAuthentication:
                 credential = await database.run(authenticate, handshake)
         except CredentialRefused as error:
             refused = str(error)
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("database_away", path=scope["path"], error=str(error))
-            await _ask_to_return(send)
+        except database.DATABASE_AWAY as error:
+            logger.warning("database_away", error=str(error))
+            await refuse(send, _AWAY)
             return
-        await self.inner({**scope, "credential": credential, "refused": refused}, receive, send)
+        del handshake  # or it is kept for as long as the socket is open
+        _forget_secrets(scope)
+        scope |= {"credential": credential, "refused": refused}
+        await self.inner(scope, receive, send)
+
+
+def _forget_secrets(scope: dict[str, Any]) -> None:
+    """What was shown once is not kept, 1 KiB of it, to be found in a dump or a log."""
+    scope["headers"][:] = [header for header in scope["headers"] if header[0] not in _SECRETS]
 
 
 def authenticate(handshake: Handshake) -> Credential | None:
@@ -80,16 +95,38 @@ def _by_bearer(handshake: Handshake) -> Credential | None:
     if scheme.lower() != "bearer":
         raise CredentialRefused("Only `Authorization: Bearer` is understood here.")
     try:
-        user, expires = tokens.holder(access.strip())
+        return _by_token(access.strip())
     except tokens.TokenRefused as error:
         raise CredentialRefused(str(error)) from error
-    return _credential(user, kind="token", expires=expires)
+
+
+def _by_token(access: str) -> Credential:
+    """Raises TokenRefused."""
+    user, token = tokens.holder(access)
+    ground = token_ground(tokens.family_of(token))
+    return _credential(user, kind="token", ground=ground, expires=float(token["exp"]))
 
 
 def _by_api_key(handshake: Handshake) -> Credential | None:
     if not handshake.api_keys:
         return None
-    raise CredentialRefused("The API key is not valid.")
+    try:
+        key = api_keys.holder(_only(handshake.api_keys, "X-API-Key"))
+    except api_keys.KeyRefused as error:
+        raise CredentialRefused(str(error)) from error
+    return _of_key(key, kind="api-key")
+
+
+def _of_key(key: ApiKey, *, kind: str) -> Credential:
+    """Not to be refreshed: a token of the user's would outlive the key."""
+    return Credential(
+        user=key.user,
+        person=person(key.user),
+        kind=kind,
+        expires=None if key.expires_at is None else key.expires_at.timestamp(),
+        scopes=frozenset(key.scopes),
+        ground=key_ground(key.pk),
+    )
 
 
 def _by_ticket(handshake: Handshake) -> Credential | None:
@@ -98,8 +135,14 @@ def _by_ticket(handshake: Handshake) -> Credential | None:
     ticket = actions.use_ticket(ticket=_only(handshake.tickets, "ticket"))
     if ticket is None or not _still_worth_something(ticket):
         raise CredentialRefused("The ticket is not valid, has been used, or has expired.")
+    if ticket.api_key:
+        return _of_key(ticket.api_key, kind="ticket")
     expires = None if ticket.ends_at is None else ticket.ends_at.timestamp()
-    return _credential(ticket.user, kind="ticket", expires=expires)
+    if ticket.session_key:
+        ground = session_ground(ticket.session_key)
+    else:
+        ground = token_ground(ticket.family)
+    return _credential(ticket.user, kind="ticket", ground=ground, expires=expires)
 
 
 def _still_worth_something(ticket: Ticket) -> bool:
@@ -109,6 +152,7 @@ def _still_worth_something(ticket: Ticket) -> bool:
         and constant_time_compare(ticket.auth_hash, ticket.user.get_session_auth_hash())
         and (ticket.ends_at is None or ticket.ends_at > datetime.now(UTC))
         and (not ticket.session_key or sessions.is_of(ticket.session_key, ticket.user))
+        and (ticket.api_key is None or api_keys.is_good(ticket.api_key))
     )
 
 
@@ -122,7 +166,9 @@ def _by_session(handshake: Handshake) -> Credential | None:
         user = sessions.user_of(handshake.session_key)
     except sessions.SessionRefused as error:
         raise CredentialRefused(str(error)) from error
-    return _credential(user, kind="session") if user else None
+    if not user:
+        return None
+    return _credential(user, kind="session", ground=session_ground(handshake.session_key))
 
 
 def _only(values: list[str], name: str) -> str:
@@ -131,40 +177,29 @@ def _only(values: list[str], name: str) -> str:
     return values[0]
 
 
-def _credential(user: Any, *, kind: str, expires: float | None = None) -> Credential:
+def _credential(user: Any, *, kind: str, ground: str, expires: float | None = None) -> Credential:
     return Credential(
         user=user,
         person=person(user),
         kind=kind,
+        ground=ground,
         expires=expires,
         refresh=None if expires is None else _refresher(user.pk),
     )
 
 
-def _refresher(user_id: object) -> Callable[[str], Awaitable[float]]:
-    async def refresh(access: str) -> float:
+def _refresher(user_id: object) -> Callable[[str], Awaitable[Credential]]:
+    async def refresh(access: str) -> Credential:
         return await database.run(_refreshed, user_id, access)
 
     return refresh
 
 
-def _refreshed(user_id: object, access: str) -> float:
+def _refreshed(user_id: object, access: str) -> Credential:
     try:
-        user, expires = tokens.holder(access)
+        credential = _by_token(access)
     except tokens.TokenRefused as error:
         raise FrameError(ErrorCode.NOT_SIGNED_IN, str(error)) from error
-    if user.pk != user_id:
+    if credential.user.pk != user_id:
         raise FrameError(ErrorCode.FORBIDDEN, "The token is another person's.")
-    return expires
-
-
-async def _ask_to_return(send: Send) -> None:
-    """Nobody can say who this is now: told in a way that a browser can read, unlike HTTP 503."""
-    error = Error(
-        code=ErrorCode.UNAVAILABLE,
-        message="The database is away; try again.",
-        retry_after=RETRY_AFTER,
-    )
-    await send({"type": "websocket.accept"})
-    await send({"type": "websocket.send", "text": encode(error).decode()})
-    await send({"type": "websocket.close", "code": int(CloseCode.RESTARTING)})
+    return credential

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.catalogue import CATALOGUE
-from benchmarks.machine import LOAD_CORE, SERVER_CORE, raise_file_limit
+from benchmarks.machine import LOAD_CORE, SERVER_CORE, commit
 from benchmarks.options import Options
 from benchmarks.outcome import Outcome, failed
 from benchmarks.process import ROOT
 from benchmarks.report import keep, show, write
+from soak.machine import raise_file_limit
 
 WIDTH = 150  # of tables that go to a file
 
@@ -53,7 +54,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(names: list[str], options: Options, console: Console) -> dict[str, Outcome]:
-    outcomes = {}
+    outcomes: dict[str, Outcome] = {}
+    measured = commit()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     # Few refreshes: it shares the core of the load.
     with Progress(*columns, console=console, refresh_per_second=2) as progress:
@@ -70,6 +72,7 @@ def _run(names: list[str], options: Options, console: Console) -> dict[str, Outc
                 console.print_exception(max_frames=8)
                 outcomes[name] = Outcome(figures=[failed(CATALOGUE[name].title, error)])
             else:
+                outcomes[name].commit = measured
                 keep(name, outcomes[name])
             progress.remove_task(task)
             progress.advance(whole)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmarks.figures import (
     body,
     connect,
+    doors,
     fanout,
     idle,
     members,
@@ -17,6 +18,7 @@ from benchmarks.figures import (
     slow_reader,
     weight,
     window,
+    workers,
 )
 from benchmarks.options import Options
 from benchmarks.outcome import Outcome, Told
@@ -36,10 +38,12 @@ CATALOGUE = {
     "fanout": Benchmark("Fan-out in a room of 200", fanout.run),
     "members": Benchmark("One room of 3,000", members.run),
     "rooms": Benchmark("A thousand rooms of ten", rooms.run),
+    "workers": Benchmark("Several workers", workers.run),
     "posts": Benchmark("Grouped posting", posts.run),
     "idle": Benchmark("Idle sockets", idle.run),
     "connect": Benchmark("Coming in", connect.run),
     "redis": Benchmark("Redis commands per message", redis_commands.run),
     "slow": Benchmark("A slow reader", slow_reader.run),
+    "doors": Benchmark("Looking before letting in", doors.run),
     "body": Benchmark("A large body without a credential", body.run),
 }

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.machine import free_port
 from benchmarks.process import START_SECONDS, running
+from soak.machine import free_port
 
 USER = "postgres"
 

@@ -38,12 +38,14 @@ class Table:
 
 @dataclass
 class Outcome:
-    """`data` is what a plot is drawn from."""
+    """`data` is what a plot is drawn from; `runs` is how often it was measured, for a median."""
 
     figures: list[Figure] = field(default_factory=list)
     table: Table | None = None
     notes: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    runs: int = 1
+    commit: str = ""
     when: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     # Other work on the machine when it began: what was measured beside it is worth less.
     busy: float = field(default_factory=lambda: os.getloadavg()[0])

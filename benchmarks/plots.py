@@ -1,6 +1,7 @@
 """Figures that people compare, drawn."""
 
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,7 +13,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 OURS = "#2f6fde"
-THEIRS = ("#8a8f98", "#b4b8bf", "#d98c3f", "#5a9e6f", "#a76fb0", "#c0605b")
+THEIRS = (
+    "#8a8f98", "#b4b8bf", "#d98c3f", "#5a9e6f", "#a76fb0", "#c0605b", "#3fa7a3", "#c9b13a",
+    "#7a5c43",
+)  # fmt: skip
 
 
 def draw(name: str, title: str, outcome: Outcome, directory: Path) -> str | None:
@@ -36,7 +40,7 @@ def _fanout(axes: Axes, outcome: Outcome) -> None:
     """CPU per delivery; on a logarithmic scale, for they lie two powers of ten apart."""
     windows = list(next(iter(outcome.data.values())))
     width = 0.8 / len(outcome.data)
-    theirs = iter(THEIRS)
+    theirs = cycle(THEIRS)
     for index, (title, costs) in enumerate(outcome.data.items()):
         ours = title.startswith("chatsite")
         bars = axes.bar(
@@ -49,6 +53,7 @@ def _fanout(axes: Axes, outcome: Outcome) -> None:
         )
         axes.bar_label(bars, fmt=lambda v: f"{v:.3g}", fontsize=7, padding=1)
     axes.set_yscale("log")
+    axes.set_ylim(top=axes.get_ylim()[1] * 4)  # room for the legend
     axes.set_ylabel("server CPU per delivery, µs")
     middle = 0.4 - width / 2
     axes.set_xticks([x + middle for x in range(len(windows))], [f"{w} in flight" for w in windows])

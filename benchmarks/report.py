@@ -26,9 +26,11 @@ INTRODUCTION = """\
 Written by `make bench`; `python -m benchmarks NAME` repeats one part. A server runs on one core
 and its load on the other. The load is made of picows sockets on a loop that spins, so that no
 server pays for waking it; it counts and checks every delivery, and a run that loses, repeats or
-reorders one is a failure and no figure. CPU is user and system time of the server's whole process
-tree, as `/proc` has it. Each server is the plain version that its own documentation teaches
-(`benchmarks/peers/`).
+changes one is a failure and no figure. So is one of ours in which two members hear another order;
+of a server that promises none the table says so. CPU is user and system time of the server's whole
+process tree, as `/proc` has it. Each server is the plain version that its own documentation teaches
+(`benchmarks/peers/`); one is none, and sends to each socket what it was told: what is below all in
+Python.
 """
 
 
@@ -72,7 +74,7 @@ def _section(name: str, title: str, outcome: Outcome) -> str:
     lines = [
         f"## {title}",
         "",
-        f"`python -m benchmarks {name}`, {outcome.when}.{_beside(outcome)}",
+        f"`python -m benchmarks {name}`, {outcome.when}, {_made(outcome)}.{_beside(outcome)}",
         "",
     ]
     if plot := draw(name, title, outcome, DOCUMENT.parent):
@@ -84,6 +86,11 @@ def _section(name: str, title: str, outcome: Outcome) -> str:
         lines += [*_table(header, [_cells(one) for one in outcome.figures]), ""]
     lines += [f"{note}\n" for note in outcome.notes]
     return "\n".join(lines)
+
+
+def _made(outcome: Outcome) -> str:
+    runs = "1 run" if outcome.runs == 1 else f"medians of {outcome.runs} runs"
+    return f"commit {outcome.commit}, {runs}" if outcome.commit else runs
 
 
 def _beside(outcome: Outcome) -> str:

@@ -18,4 +18,4 @@ STATICFILES_FINDERS = (
 )
 # Unset: as the site has it.
 if _batch := os.environ.get("BENCHMARK_POST_BATCH"):
-    CHAT_POST_BATCH = int(_batch)
+    CHAT = {"POST_BATCH": int(_batch)}

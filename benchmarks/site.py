@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import free_port
 from benchmarks.process import PYTHON, ROOT, Server, running
+from soak.machine import free_port
 
 TOKENS = "tokens.json"
 # 0 is none. The load is one address, and a few people who talk more than people do.
@@ -39,9 +39,9 @@ class Site:
     env: dict[str, str]
     tokens: list[str] = field(default_factory=list)
 
-    def serve(self, **env: str) -> AbstractContextManager[Server]:
+    def serve(self, *, workers: int = 1, **env: str) -> AbstractContextManager[Server]:
         port = free_port()
-        return running(_command(port), port=port, env={**self.env, **env})
+        return running(_command(port, workers), port=port, env={**self.env, **env})
 
     def run(self, *arguments: str, **env: str) -> str:
         """Run Python in the site's environment; raises with what it printed."""
@@ -80,6 +80,7 @@ def site(
             directory,
             {
                 **UNLIMITED,
+                "REALTIME_MAX_SOCKETS": "0",
                 "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
                 "SECRET_KEY": secrets.token_urlsafe(50),
                 "HTTPS": "off",
@@ -94,5 +95,6 @@ def site(
         yield one
 
 
-def _command(port: int) -> list[str]:
-    return [PYTHON, "manage.py", "serve", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+def _command(port: int, workers: int) -> list[str]:
+    bind = f"127.0.0.1:{port}"
+    return [PYTHON, "manage.py", "serve", "--bind", bind, "--workers", str(workers)]

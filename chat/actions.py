@@ -1,83 +1,180 @@
 """What changes rooms. Each durable change takes the room's next `seq` in its own transaction."""
 
-import hashlib
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.text import slugify
 
 from accounts.names import clean_name
 from accounts.queries import person
+from chat import access, room_log
 from chat.errors import Conflict, NotFound, TextInvalid
-from chat.frames import (
-    MAX_TEXT,
-    DurableFrame,
-    Member,
-    Message,
-    RoomChanged,
-)
+from chat.frames import MAX_TEXT, Message
 from chat.groups import room_group
-from chat.models import Event, Membership, Role, Room, Visibility
+from chat.models import Event, Membership, Removal, Role, Room, Visibility
 from chat.posting import Post, Receipt
+from chat.record import lock_members, locked, record_change, record_member
 from chat.rendering import render
+from chat.slugs import slug_apart, slug_of
 from chat.unread import unread_changed
-from realtime.frames import encode, tag_of
-from realtime.publish import publish_on_commit, tell
+from realtime import metrics
+from realtime.close_codes import ErrorCode
+from realtime.frames import encode
+from realtime.publish import publish_stored, recheck_everybody_on_commit, recheck_on_commit
 
 # --- messages ---
 
 
 def check_text(text: str) -> None:
     if not text.strip():
-        raise TextInvalid("A message needs text.")
+        raise TextInvalid(ErrorCode.BAD_FRAME, "A message needs text.")
     if len(text) > MAX_TEXT:
-        raise TextInvalid(f"A message has at most {MAX_TEXT} characters.", too_long=True)
-
-
-def post_messages(posts: Sequence[Post]) -> None:
-    """Store the posts in one transaction; each `on_stored` is called on commit, then the room told.
-
-    A `client_id` that its author used in the room before gets the first receipt, whatever the
-    text. The number of queries depends neither on the number of posts nor on that of members.
-    """
-    # Rendered before any lock is held: text can be made to render slowly.
-    rendered = [(post, render(post.text)) for post in posts]
-    with transaction.atomic():
-        rooms = _locked_rooms(post.room_id for post in posts)
-        known = _receipts(posts)
-        events = [_store_or_repeat(post, html, rooms=rooms, known=known) for post, html in rendered]
-        _save(list(rooms.values()), [event for event in events if event])
+        raise TextInvalid(ErrorCode.TOO_LONG, f"A message has at most {MAX_TEXT} characters.")
 
 
 def post_message(*, room: Room, author: Any, text: str, client_id: str) -> Receipt:
-    """Post one message from where there is no event loop. Call it outside of a transaction."""
+    """Post one message from where there is no event loop, and tell the room on commit.
+
+    `room` as it was when the author was let in: who was put out since is refused with NotFound.
+    """
     check_text(text)
-    receipts: list[Receipt] = []
-    post_messages(
-        [
-            Post(
-                room_id=room.pk,
-                author=author,
-                person=person(author),
-                text=text,
-                client_id=client_id,
-                on_stored=receipts.append,
-            )
-        ]
+    post = Post(
+        room_id=room.pk,
+        author=author,
+        person=person(author),
+        text=text,
+        client_id=client_id,
+        entered_at=room.head,
     )
+    receipts = store_messages([post])
+    transaction.on_commit(lambda: announce([post], receipts), robust=True)
     return receipts[0]
 
 
-def _locked_rooms(room_ids: Iterable[int]) -> dict[int, Room]:
-    """In the order of their ids, so that two batches never wait for each other's rooms."""
-    rooms = Room.objects.select_for_update().filter(pk__in=set(room_ids)).order_by("pk")
-    return {room.pk: room for room in rooms.only("pk", "head", "message_count")}
+def store_messages(posts: Sequence[Post], *, impatient: bool = False) -> list[Receipt]:
+    """Store the posts in one transaction; who hears of them is for `announce`, after the commit.
+
+    A `client_id` that its author used in the room before gets the first receipt, whatever the
+    text. The number of queries depends neither on the number of posts nor on that of members.
+    Raises NotFound, and stores nothing, if an author was put out after they were let in; RoomBusy
+    if another transaction keeps a room, which `impatient` is found sooner.
+    """
+    # Rendered before any lock is held: text can be made to render slowly.
+    html = {post.key: render(post.text) for post in reversed(posts)}
+    try:
+        with _storing(impatient=impatient):
+            receipts = _append_messages(posts, html)
+    except IntegrityError:  # repeats are rare, and looked for only when there is one
+        with _storing(impatient=impatient):
+            receipts = _append_new_messages(posts, html)
+    metrics.messages.inc(sum(not receipt.repeated for receipt in receipts))
+    return receipts
+
+
+@contextmanager
+def _storing(*, impatient: bool) -> Iterator[None]:
+    with transaction.atomic():
+        if impatient:
+            room_log.be_impatient()
+        yield
+
+
+def announce(posts: Sequence[Post], receipts: Sequence[Receipt]) -> None:
+    """Tell the rooms what was stored, in the order of their logs."""
+    stored = [(post, receipt) for post, receipt in zip(posts, receipts, strict=True)]
+    for post, receipt in stored:
+        if receipt.payload is not None:
+            publish_stored(room_group(post.room_id), receipt.payload, seq=receipt.seq)
+    if told := {post.room_id for post, receipt in stored if not receipt.repeated}:
+        unread_changed(told)
 
 
 _PostKey = tuple[int, Any, str]
+
+
+def _append_messages(posts: Sequence[Post], html: Mapping[_PostKey, str]) -> list[Receipt]:
+    """Raises IntegrityError if one of them is a repeat."""
+    seqs = _take_seqs(posts)
+    receipts = [_receipt(post, html[post.key], seq=next(seqs[post.room_id])) for post in posts]
+    room_log.insert(
+        [
+            room_log.Entry(
+                room_id=post.room_id,
+                seq=receipt.seq,
+                timestamp=receipt.timestamp,
+                payload=(receipt.payload or b"").decode(),
+                author_id=post.author.pk,
+                client_id=post.client_id,
+            )
+            for post, receipt in zip(posts, receipts, strict=True)
+        ]
+    )
+    return receipts
+
+
+def _take_seqs(posts: Sequence[Post]) -> Mapping[int, Iterator[int]]:
+    """In the order of the rooms' ids, so that two batches never wait for each other's rooms.
+
+    The locked room says when somebody last may have been put out. Mostly that is before all of the
+    authors came, and then there is nothing to ask. Raises NotFound.
+    """
+    counts = Counter(post.room_id for post in posts)
+    taken = {room_id: room_log.take_seqs(room_id, counts[room_id]) for room_id in sorted(counts)}
+    seqs = {room_id: itertools.count(room.first) for room_id, room in taken.items() if room}
+    doubted = [
+        post
+        for post in posts
+        if (room := taken[post.room_id]) and room.removal_seq > post.entered_at
+    ]
+    if len(seqs) < len(counts) or (doubted and access.entries_ended(_entries(doubted))):
+        raise NotFound
+    return seqs
+
+
+def _entries(posts: Sequence[Post]) -> list[access.Entry]:
+    slugs = dict(
+        Room.objects.filter(pk__in={post.room_id for post in posts}).values_list("pk", "slug")
+    )
+    return [
+        access.Entry(
+            slug=slugs[post.room_id],
+            user_id=post.author.pk,
+            guest=post.person.guest is True,
+            since=post.entered_at,
+        )
+        for post in posts
+    ]
+
+
+def _receipt(post: Post, html: str, *, seq: int) -> Receipt:
+    frame = Message(
+        seq=seq,
+        timestamp=timezone.now(),
+        from_=post.person,
+        text=post.text,
+        html=html,
+        client_id=post.client_id,
+        reply_to=post.reply_to,
+    )
+    return Receipt(seq, frame.timestamp, encode(frame))
+
+
+def _append_new_messages(posts: Sequence[Post], html: Mapping[_PostKey, str]) -> list[Receipt]:
+    """Append those that are no repeats; a repeat gets the receipt of the first."""
+    for room_id in sorted({post.room_id for post in posts}):
+        room_log.lock(room_id)
+    known = _receipts(posts)
+    new: dict[_PostKey, Post] = {}
+    for post in posts:
+        if post.key not in known:
+            new.setdefault(post.key, post)
+    fresh = dict(zip(new, _append_messages(list(new.values()), html), strict=True)) if new else {}
+    known |= {key: Receipt(receipt.seq, receipt.timestamp) for key, receipt in fresh.items()}
+    return [fresh.pop(post.key) if post.key in fresh else known[post.key] for post in posts]
 
 
 def _receipts(posts: Sequence[Post]) -> dict[_PostKey, Receipt]:
@@ -88,84 +185,9 @@ def _receipts(posts: Sequence[Post]) -> dict[_PostKey, Receipt]:
         client_id__in={post.client_id for post in posts},
     ).values_list("room_id", "author_id", "client_id", "seq", "timestamp")
     return {
-        (room_id, author_id, client_id or ""): Receipt(seq, timestamp, repeated=True)
+        (room_id, author_id, client_id or ""): Receipt(seq, timestamp)
         for room_id, author_id, client_id, seq, timestamp in rows
     }
-
-
-def _store_or_repeat(
-    post: Post, html: str, *, rooms: dict[int, Room], known: dict[_PostKey, Receipt]
-) -> Event | None:
-    room = rooms.get(post.room_id)
-    if room is None:
-        raise NotFound("There is no such room.")
-    key = (post.room_id, post.author.pk, post.client_id)
-    if receipt := known.get(key):
-        _acknowledge(post, receipt)
-        return None
-    room.message_count += 1
-    frame = Message(
-        seq=room.head + 1,
-        timestamp=timezone.now(),
-        from_=post.person,
-        text=post.text,
-        html=html,
-        client_id=post.client_id,
-        reply_to=post.reply_to,
-    )
-    receipt = Receipt(frame.seq, frame.timestamp)
-    known[key] = Receipt(frame.seq, frame.timestamp, repeated=True)
-    # Registered first, so that the author hears `sent` before the message itself.
-    _acknowledge(post, receipt)
-    return _append(room, frame, author=post.author, client_id=post.client_id)
-
-
-def _acknowledge(post: Post, receipt: Receipt) -> None:
-    transaction.on_commit(lambda: post.on_stored(receipt), robust=True)
-
-
-# --- the log ---
-
-
-def _append(room: Room, frame: DurableFrame, *, author: Any, client_id: str | None = None) -> Event:
-    """The frame as the next entry of the locked room's log, to be saved with the room."""
-    room.head = frame.seq
-    payload = encode(frame)
-    publish_on_commit(room_group(room.pk), payload, seq=frame.seq)
-    return Event(
-        room_id=room.pk,
-        seq=frame.seq,
-        timestamp=frame.timestamp,
-        payload=payload.decode(),
-        kind=tag_of(frame),
-        author_id=author.pk,
-        client_id=client_id,
-    )
-
-
-def _save(rooms: Sequence[Room], events: Sequence[Event]) -> None:
-    if not events:
-        return
-    changed = {event.room_id for event in events}
-    for room in rooms:
-        if room.pk in changed:
-            Room.objects.filter(pk=room.pk).update(head=room.head, message_count=room.message_count)
-    Event.objects.bulk_create(events)
-    if messages := {event.room_id for event in events if event.kind == "message"}:
-        transaction.on_commit(lambda: unread_changed(messages), robust=True)
-
-
-def _record(room: Room, *, author: Any, make: Callable[[int], DurableFrame]) -> None:
-    """Append one event, made from its `seq`, to the locked room's log."""
-    _save([room], [_append(room, make(room.head + 1), author=author)])
-
-
-def _locked(room: Room) -> Room:
-    """Every change takes the room's row first, so that none waits for another in a circle."""
-    try:
-        return _locked_rooms([room.pk])[room.pk]
-    except KeyError:
-        raise NotFound("There is no such room.") from None
 
 
 # --- rooms and members ---
@@ -180,107 +202,134 @@ def create_room(
     visibility: str = Visibility.PUBLIC,
     open_to_guests: bool = False,
 ) -> Room:
-    """A new room with its maker as owner. Raises ValidationError for the name, Conflict."""
+    """A new room with its maker as owner. Raises ValidationError for the name, Conflict.
+
+    Only public rooms are found at their names, and have to have different ones: whether a name is
+    taken must not tell of rooms that one may not know of.
+    """
     name = clean_name(name)
-    try:
-        with transaction.atomic():
-            room = Room.objects.create(
-                slug=_slug(name),
-                name=name,
-                topic=topic.strip(),
-                visibility=visibility,
-                open_to_guests=open_to_guests,
-            )
-    except IntegrityError as error:
-        raise Conflict("There is a room of that name already.") from error
-    _add_member(room, by, role=Role.OWNER)
+    fields = {
+        "name": name,
+        "topic": topic.strip(),
+        "visibility": visibility,
+        "open_to_guests": open_to_guests,
+    }
+    if visibility == Visibility.PUBLIC:
+        room = _create_public(by=by, slug=slug_of(name), **fields)
+    else:
+        room = Room.objects.create(slug=slug_apart(name), **fields)
+    add_member(locked(room), by, role=Role.OWNER)
     return room
 
 
-def _slug(name: str) -> str:
-    """The name in an address; where ASCII cannot say it, a hash tells it from its likes."""
-    slug = slugify(name)[:48].strip("-_")
-    said = slug and all(
-        char.isascii() or not char.isalnum() for char in unicodedata.normalize("NFKD", name)
-    )
-    digest = hashlib.sha256(name.casefold().encode()).hexdigest()[:8]
-    return slug if said else f"{slug or 'room'}-{digest}"
+def _create_public(*, by: Any, slug: str, **fields: Any) -> Room:
+    try:
+        with transaction.atomic():
+            return Room.objects.create(slug=slug, **fields)
+    except IntegrityError:
+        if access.rooms_for(by).filter(slug=slug).exists():
+            raise Conflict("There is a room of that name already.") from None
+        # It was public once, or its maker is banned there.
+        return Room.objects.create(slug=slug_apart(fields["name"]), **fields)
 
 
 @transaction.atomic
 def join_room(*, room: Room, user: Any) -> bool:
-    """False if the user was a member before."""
-    return _add_member(room, user, role=Role.MEMBER)
+    """False if the user was a member before. Raises NotFound for who is banned."""
+    room = locked(room)
+    if Removal.objects.filter(room=room, user=user, banned=True).exists():
+        raise NotFound
+    return add_member(room, user, role=Role.MEMBER)
 
 
-def _add_member(room: Room, user: Any, *, role: Role) -> bool:
-    locked = _locked(room)
+def add_member(room: Room, user: Any, *, role: str, by: Any = None) -> bool:
+    """Into the locked room. False if the user was a member before."""
     _, created = Membership.objects.get_or_create(
         room=room,
         user=user,
-        defaults={"role": role, "read_seq": locked.head, "read_messages": locked.message_count},
+        defaults={"role": role, "read_seq": room.head, "read_messages": room.message_count},
     )
     if created:
-        _record(
-            locked,
-            author=user,
-            make=lambda seq: Member(
-                seq=seq, timestamp=timezone.now(), user=person(user), op="join"
-            ),
-        )
+        Removal.objects.filter(room=room, user=user).delete()
+        record_member(room, user, op="join", by=by)
     return created
 
 
 @transaction.atomic
 def leave_room(*, room: Room, user: Any) -> bool:
-    """False if the user was no member. The sockets of a room that is not public are closed."""
-    locked = _locked(room)
-    deleted, _ = Membership.objects.filter(room=room, user=user).delete()
-    if not deleted:
+    """False if the user was no member. The sockets of a room that is not public are closed.
+
+    Raises Conflict for the last owner, who has to hand over first.
+    """
+    room = locked(room)
+    if (role := access.role_in(room, user)) is None:
         return False
-    _record(
-        locked,
-        author=user,
-        make=lambda seq: Member(seq=seq, timestamp=timezone.now(), user=person(user), op="leave"),
-    )
+    if role == Role.OWNER:
+        keep_an_owner(room)
+    Membership.objects.filter(room=room, user=user).delete()
+    record_member(room, user, op="leave")
     if room.visibility != Visibility.PUBLIC:
-        transaction.on_commit(lambda: tell("removed", {str(user.pk): {"room": room.slug}}))
+        put_out(room, user)
     return True
 
 
-@transaction.atomic
-def change_room(*, room: Room, by: Any, name: str, topic: str) -> None:
-    name, topic = clean_name(name), topic.strip()
-    locked = _locked(room)
-    if (
-        Room.objects.filter(pk=room.pk)
-        .exclude(name=name, topic=topic)
-        .update(name=name, topic=topic)
-    ):
-        _record(
-            locked,
-            author=by,
-            make=lambda seq: RoomChanged(
-                seq=seq, timestamp=timezone.now(), name=name, topic=topic, by=person(by)
-            ),
-        )
+def keep_an_owner(room: Room) -> None:
+    """Raises Conflict where one owner fewer would leave the locked room without any."""
+    if Membership.objects.filter(room=room, role=Role.OWNER).count() < 2:
+        raise Conflict("The last owner hands the room over before.")
 
 
-# --- reading ---
-
-
-def mark_read(*, room: Room, user: Any, seq: int) -> int | None:
-    """Move the member's read mark forward to `seq`, at most to the head.
-
-    Returns how many messages are unread after it; None if the mark did not move.
-    """
-    current = Room.objects.only("head", "message_count").filter(pk=room.pk).first()
-    if current is None:
-        return None
-    seq = min(seq, current.head)
-    unread = Event.objects.filter(room=room, kind="message", seq__gt=seq, seq__lte=current.head)
-    count = unread.count()
-    moved = Membership.objects.filter(room=room, user=user, read_seq__lt=seq).update(
-        read_seq=seq, read_messages=current.message_count - count
+def put_out(room: Room, user: Any, *, banned: bool = False) -> None:
+    """What let the user into the locked room before counts no more; their sockets there end."""
+    Removal.objects.update_or_create(
+        room=room,
+        user=user,
+        defaults={"seq": room.head, "timestamp": timezone.now(), "banned": banned},
     )
-    return count if moved else None
+    Room.objects.filter(pk=room.pk).update(removal_seq=room.head)
+    recheck_on_commit(str(user.pk))
+
+
+@transaction.atomic
+def change_room(
+    *,
+    room: Room,
+    by: Any,
+    name: str | None = None,
+    topic: str | None = None,
+    visibility: str | None = None,
+    open_to_guests: bool | None = None,
+) -> None:
+    """What is None stays as it is, whatever another has made of it meanwhile.
+
+    Those who may not be in the room any more are put out. Raises ValidationError for the name.
+    """
+    before = locked(room)
+    after: dict[str, Any] = {
+        "name": before.name if name is None else clean_name(name),
+        "topic": before.topic if topic is None else topic.strip(),
+        "visibility": before.visibility if visibility is None else visibility,
+        "open_to_guests": before.open_to_guests if open_to_guests is None else open_to_guests,
+    }
+    changed = {field for field, value in after.items() if value != getattr(before, field)}
+    if changed:
+        Room.objects.filter(pk=before.pk).update(**after)
+        record_change(before, by=by, name=after["name"], topic=after["topic"])
+    if changed & {"visibility", "open_to_guests"}:
+        _doubt_everybody(before)
+
+
+def _doubt_everybody(room: Room) -> None:
+    """Who is in the locked room is known to each worker alone, so all sockets are looked at."""
+    Room.objects.filter(pk=room.pk).update(removal_seq=room.head)
+    recheck_everybody_on_commit()
+
+
+@transaction.atomic
+def delete_room(*, room: Room) -> None:
+    """With its log, and with what is posted meanwhile. Whoever is in it is put out."""
+    with suppress(NotFound):  # another has just deleted it
+        locked(room)
+    lock_members(Membership.objects.filter(room=room))
+    room.delete()
+    recheck_everybody_on_commit()

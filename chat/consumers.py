@@ -1,6 +1,5 @@
 """The room socket: parses and answers. What changes is in actions, who may in access."""
 
-import time
 from typing import Any
 
 import msgspec
@@ -9,8 +8,8 @@ from msgspec import UNSET
 
 from accounts.actions import rename
 from chat import access, queries
-from chat.actions import check_text, mark_read
-from chat.errors import NotFound, TextInvalid
+from chat.actions import check_text
+from chat.conf import conf
 from chat.frames import (
     MAX_EVENT_BYTES,
     EventFrom,
@@ -27,33 +26,59 @@ from chat.frames import (
     Welcome,
     You,
     decoder,
+    server_frames,
 )
 from chat.groups import room_group
+from chat.marks import Mark
 from chat.models import Room
-from chat.post_queue import post_queues
-from chat.posting import Post, Receipt
+from chat.post_queue import PostQueue, post_queues
+from chat.posting import Post, Receipt, Waiting
+from chat.read_queue import ReadQueue, read_queues
 from chat.reads import read_board
-from notifications.actions import tell_room_unread
 from realtime import database
 from realtime.close_codes import CloseCode, ErrorCode
 from realtime.errors import FrameError, Refused
 from realtime.following import LogConsumer
-from realtime.frames import Person, ServerFrame, encode
-from realtime.presence import NAMED_LIMIT, presences
+from realtime.frames import ALWAYS, ClientFrame, Person, ServerFrame, encode, tag_of
+from realtime.limit_store import Rate
+from realtime.limits import MESSAGES, Rates, rates, too_soon
+from realtime.per_loop import PerLoop
+from realtime.presence import Presence, presences
+from realtime.presence_store import NAMED_LIMIT
 from realtime.publish import publish
+from realtime.strict_json import MAX_INTEGER
 
-TYPING_INTERVAL = 2.0
+TYPING = Rate(conf.TYPING_INTERVAL, slack=0.0)
 
 
 class RoomConsumer(LogConsumer):
-    decoder = decoder
+    """One room, live."""
 
-    slug: str
+    decoder = decoder
+    server_frames = (*LogConsumer.server_frames, *server_frames)
+    key_scopes = frozenset({access.READ})
+
+    slug = ""
     room: Room
     you: Person
     _present = False
-    _typed_at = 0.0
     _read_seq = 0
+    _since = MAX_INTEGER
+
+    def __init__(
+        self,
+        *,
+        rates: Rates = rates,
+        presences: PerLoop[Presence] = presences,
+        posts: PerLoop[PostQueue] = post_queues,
+        reads: PerLoop[ReadQueue] = read_queues,
+        **services: Any,
+    ) -> None:
+        super().__init__(**services)
+        self._rates = rates
+        self._presences = presences
+        self._posts = posts
+        self._reads = reads
 
     # --- life cycle ---
 
@@ -66,10 +91,12 @@ class RoomConsumer(LogConsumer):
             raise Refused(
                 CloseCode.NOT_FOUND, ErrorCode.NOT_FOUND, "There is no such room."
             ) from None
+        self._since = self.room.head
+        self.hub.sweep.add(self)  # an earlier look may have been in vain: this was not known to it
         self.group_name = room_group(self.room.pk)
         head, missed = await self.join(self.group_name)
         self._present = True
-        online = await presences.get().arrive(self.group_name, self.you)
+        online = await self._presences.get().arrive(self.group_name, self.you)
         welcome = Welcome(
             connection_id=self.connection_id,
             room=self.slug,
@@ -83,74 +110,92 @@ class RoomConsumer(LogConsumer):
     async def leave(self) -> None:
         await super().leave()
         if self._present:
-            presences.get().depart(self.group_name, self.you.id)
+            self._presences.get().depart(self.group_name, self.you.id)
 
     def told(self, notice: str, details: Any) -> None:
         # It may come while enter() is under way, between the look at the members and the room.
         if notice == "renamed":
             self.you = msgspec.convert(details, Person)
             if self._present:
-                presences.get().rename(self.group_name, self.you)
-        elif notice == "removed" and details["room"] == self.slug:
-            self.end(
-                Refused(CloseCode.FORBIDDEN, ErrorCode.FORBIDDEN, "You are no longer in this room.")
-            )
+                self._presences.get().rename(self.group_name, self.you)
+
+    @property
+    def entry(self) -> access.Entry:
+        """What the socket stands on; while it is being let in, that is only looked at as it is."""
+        return access.Entry(
+            slug=self.slug,
+            user_id=self.credential.user.pk,
+            guest=self.credential.person.guest is True,
+            since=self._since,
+        )
 
     # --- frames ---
+
+    async def receive_frame(self, frame: ClientFrame) -> None:
+        tag = tag_of(frame)
+        if tag not in ALWAYS and not access.may_send(self.credential.scopes, tag):
+            raise FrameError(ErrorCode.FORBIDDEN, "The API key is not for this.").about(frame)
+        await super().receive_frame(frame)
 
     async def on_message(self, frame: PostMessage) -> None:
         if frame.attachments or frame.reply_to is not None:
             raise FrameError(
                 ErrorCode.UNSUPPORTED, "Attachments and replies are not supported yet."
             )
-        try:
-            check_text(frame.text)
-        except TextInvalid as error:
-            code = ErrorCode.TOO_LONG if error.too_long else ErrorCode.BAD_FRAME
-            raise FrameError(code, str(error)) from error
+        check_text(frame.text)
+        await self._check_pace()
         post = Post(
             room_id=self.room.pk,
             author=self.credential.user,
             person=self.you,
             text=frame.text,
             client_id=frame.client_id,
-            on_stored=lambda receipt: self._stored(frame, receipt),
+            entered_at=self._since,
         )
-        await self.in_background(frame, self._post(post))
+        await self.begin()
+        self._posts.get().put(
+            Waiting(
+                post=post,
+                on_stored=lambda receipt: self._stored(frame, receipt),
+                on_failed=lambda error: self.finish(frame, error),
+            )
+        )
 
-    async def _post(self, post: Post) -> None:
-        try:
-            await post_queues.get().put(post)
-        except NotFound as error:
-            raise FrameError(ErrorCode.NOT_FOUND, str(error)) from error
+    async def _check_pace(self) -> None:
+        """Of what everybody in the room is shown, on all sockets of the person together."""
+        if wait := await self._rates.take(MESSAGES, self.you.id):
+            raise too_soon(wait)
 
     def _stored(self, frame: PostMessage, receipt: Receipt) -> None:
-        sent = Sent(
-            ref=frame.ref,
-            client_id=frame.client_id,
-            seq=receipt.seq,
-            timestamp=receipt.timestamp,
+        if not receipt.repeated:
+            self._since = receipt.seq  # in the room then, so an earlier removal is not ours
+        self.finish(frame)
+        self.answer(
+            Sent(
+                ref=frame.ref,
+                client_id=frame.client_id,
+                seq=receipt.seq,
+                timestamp=receipt.timestamp,
+            )
         )
-        self.hub.call_threadsafe(self.answer, sent)
 
     async def on_typing(self, frame: Typing) -> None:
-        now = time.monotonic()
-        if now - self._typed_at >= TYPING_INTERVAL:
-            self._typed_at = now
+        if not self._rates.take_here(f"typing:{self.group_name}:{self.you.id}", TYPING):
             self._publish(TypingFrom(from_=self.you), skip=self.you.id)
 
     async def on_read(self, frame: Read) -> None:
-        unread = await database.run(
-            mark_read, room=self.room, user=self.credential.user, seq=frame.seq
-        )
-        if unread is not None:
-            tell_room_unread(room=self.room.slug, counts={self.you.id: unread})
+        if frame.seq <= self._read_seq:
+            return
+        mark = Mark(self.room.pk, self.credential.user.pk, frame.seq)
+        await self._reads.get().put(mark, slug=self.slug)
         seq = min(frame.seq, self.seq or 0)
-        if seq > self._read_seq and presences.get().count_here(self.group_name) <= NAMED_LIMIT:
-            self._read_seq = seq
+        here = self._presences.get().count_here(self.group_name)
+        if seq > self._read_seq and here <= NAMED_LIMIT:
             read_board.get().note(self.group_name, self.you, seq)
+        self._read_seq = max(self._read_seq, seq)
 
     async def on_set_name(self, frame: SetName) -> None:
+        await self._check_pace()
         before = self.you.name
         try:
             you = await database.run(rename, user=self.credential.user, name=frame.name)
@@ -177,11 +222,12 @@ class RoomConsumer(LogConsumer):
         self.answer(History(ref=frame.ref, events=events, has_more=page.has_more))
 
     def _page(self, frame: GetHistory) -> queries.Page:
+        events = access.events_for(self.credential.user, self.room)
         if frame.after is UNSET:
             before = None if frame.before is UNSET else frame.before
-            return queries.events_before(self.room, before=before, limit=frame.limit)
+            return queries.events_before(events, before=before, limit=frame.limit)
         if frame.before is UNSET:
-            return queries.events_after(self.room, after=frame.after, limit=frame.limit)
+            return queries.events_after(self.room, events, after=frame.after, limit=frame.limit)
         raise FrameError(
             ErrorCode.BAD_FRAME, "Ask for events before or after, not both.", malformed=True
         )

@@ -1,16 +1,27 @@
 """The frames of a room socket."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from realtime.frames import ClientFrame, ClientId, Decoder, Person, Seq, ServerFrame
+from realtime.frames import (
+    NOT_BUILT,
+    ClientFrame,
+    ClientId,
+    Decoder,
+    Person,
+    PresenceChanged,
+    Seq,
+    ServerFrame,
+    Timestamp,
+)
 
 MAX_TEXT = 8000
 MAX_EVENT_BYTES = 4096
 MAX_HISTORY = 200
+
+NotBuilt = Meta(extra_json_schema=NOT_BUILT)
 
 # --- from the client ---
 
@@ -18,8 +29,8 @@ MAX_HISTORY = 200
 class PostMessage(ClientFrame, tag="message"):
     text: str
     client_id: ClientId
-    reply_to: Seq | None = None
-    attachments: list[Any] = field(default_factory=list)
+    reply_to: Annotated[Seq | None, NotBuilt] = None
+    attachments: Annotated[list[Any], NotBuilt] = field(default_factory=list)
 
 
 class Typing(ClientFrame, tag="typing"):
@@ -55,7 +66,7 @@ decoder = Decoder(
 
 class DurableFrame(ServerFrame, kw_only=True):
     seq: int
-    timestamp: datetime
+    timestamp: Timestamp
 
 
 class Message(DurableFrame, tag="message"):
@@ -70,9 +81,14 @@ class Message(DurableFrame, tag="message"):
     mentions: list[Person] = field(default_factory=list)
 
 
+MemberOp = Literal["join", "leave", "kick", "ban", "role"]
+
+
 class Member(DurableFrame, tag="member"):
+    """`by` is who did it to the user; absent where it was their own doing."""
+
     user: Person
-    op: Literal["join", "leave", "kick", "ban", "role"]
+    op: MemberOp
     by: Person | UnsetType = UNSET
 
 
@@ -103,7 +119,7 @@ class Welcome(ServerFrame, tag="welcome"):
 class Sent(ServerFrame, tag="sent"):
     client_id: str | UnsetType = UNSET
     seq: int | UnsetType = UNSET
-    timestamp: datetime | UnsetType = UNSET
+    timestamp: Timestamp | UnsetType = UNSET
 
 
 class You(ServerFrame, tag="you"):
@@ -137,8 +153,32 @@ class EventFrom(ServerFrame, tag="event"):
     data: Any
 
 
+_DURABLE = {
+    "anyOf": [
+        {"$ref": f"#/components/schemas/{frame.__name__}"}
+        for frame in (Message, Member, RoomChanged)
+    ]
+}
+
+
 class History(ServerFrame, tag="history"):
     """`events` are durable frames, ascending; `has_more` in the direction that was asked for."""
 
-    events: list[msgspec.Raw]
+    events: Annotated[list[msgspec.Raw], Meta(extra_json_schema={"items": _DURABLE})]
     has_more: bool
+
+
+server_frames = (
+    Welcome,
+    Sent,
+    Message,
+    Member,
+    RoomChanged,
+    TypingFrom,
+    System,
+    You,
+    Reads,
+    EventFrom,
+    History,
+    PresenceChanged,
+)

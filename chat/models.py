@@ -13,7 +13,14 @@ class Visibility(models.TextChoices):
 
 
 class Room(LogOwner):
-    """A room and the head of its log. `message_count` says how many of its events are messages."""
+    """A room and its log.
+
+    `message_count` says how many of its events were messages, `tail_messages` how many of those
+    were pruned.
+
+    `removal_seq` is that of the last event that may have put somebody out, a Removal or a change of
+    who may come in: whoever was let in later need not ask whether they still may be there.
+    """
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=50)
@@ -23,6 +30,8 @@ class Room(LogOwner):
     )
     open_to_guests = models.BooleanField(default=False)
     message_count = models.PositiveBigIntegerField(default=0, editable=False)
+    tail_messages = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
+    removal_seq = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL, through="Membership", related_name="chat_rooms"
@@ -63,6 +72,30 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.room}"
+
+
+class Removal(models.Model):
+    """Somebody who was put out of a room, or left one that is not public, and has not come back.
+
+    `seq` is that of the event: what was let into the room before it, such as an open socket, counts
+    no more. `banned` ones may not know of the room until the ban is lifted.
+    """
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="removals")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chat_removals"
+    )
+    seq = models.PositiveBigIntegerField(editable=False)
+    timestamp = models.DateTimeField(default=timezone.now, editable=False)
+    banned = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["room", "user"], name="one_removal_per_room")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} out of {self.room}"
 
 
 class Event(LogEntry):

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.actions import create_guest
 from accounts.forms import GuestForm
 from accounts.queries import person
+from accounts.throttling import guest_wait, too_many_requests
 from chat import access, actions, queries
 from chat.errors import Conflict
 from chat.forms import RoomForm
@@ -39,6 +40,8 @@ def home(request: HttpRequest) -> HttpResponse:
         return _home(request)
     form = GuestForm(request.POST or None)
     if settings.GUESTS and request.method == "POST" and form.is_valid():
+        if wait := guest_wait(request):
+            return too_many_requests(request, wait)
         return _come_in(request, form.cleaned_data["name"])
     return render(request, "chat/home.html", {"form": form, "guests": settings.GUESTS})
 
@@ -106,7 +109,7 @@ def room(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _room_data(user: Any, room: Room, membership: Membership | None) -> dict[str, Any]:
     """What the page's script starts from; the events are as on the socket."""
-    page = queries.events_before(room, limit=PAGE_SIZE)
+    page = queries.events_before(access.events_for(user, room), limit=PAGE_SIZE)
     events = [json.loads(payload) for payload in page.payloads]
     you = person(user)
     return {
@@ -117,7 +120,7 @@ def _room_data(user: Any, room: Room, membership: Membership | None) -> dict[str
             "visibility": room.visibility,
         },
         "you": {"id": you.id, "name": you.name, **({"guest": True} if you.guest is True else {})},
-        "seq": events[-1]["seq"] if events else 0,
+        "seq": events[-1]["seq"] if events else room.tail,
         "events": events,
         "has_more": page.has_more,
         "read_seq": membership.read_seq if membership else None,
@@ -139,8 +142,12 @@ def join(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def leave(request: HttpRequest, slug: str) -> HttpResponse:
     the_room = _room_or_404(request, slug)
-    actions.leave_room(room=the_room, user=request.user)
-    messages.info(request, f"You left {the_room.name}.")
+    try:
+        actions.leave_room(room=the_room, user=request.user)
+    except Conflict as error:
+        messages.error(request, str(error))
+    else:
+        messages.info(request, f"You left {the_room.name}.")
     return redirect("home")
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Value, When
 
 from chat.access import rooms_for
+from chat.errors import Gone
 from chat.models import Event, Membership, Room
 
 # A page is one frame, and an outbox is not for frames of megabytes.
@@ -19,18 +20,22 @@ class Page(NamedTuple):
     has_more: bool
 
 
-def events_before(room: Room, *, before: int | None = None, limit: int) -> Page:
-    """The newest events, or the newest ones below `before`."""
-    events = Event.objects.filter(room=room)
+def events_before(events: QuerySet[Event], *, before: int | None = None, limit: int) -> Page:
+    """The newest events of a room, or the newest ones below `before`."""
     if before is not None:
         events = events.filter(seq__lt=before)
     page = _page(events.order_by("-seq"), limit)
     return Page(page.payloads[::-1], page.has_more)
 
 
-def events_after(room: Room, *, after: int, limit: int) -> Page:
-    events = Event.objects.filter(room=room, seq__gt=after).order_by("seq")
-    return _page(events, limit)
+def events_after(room: Room, events: QuerySet[Event], *, after: int, limit: int) -> Page:
+    """Raises Gone where some of what followed `after` was pruned."""
+    page = _page(events.filter(seq__gt=after).order_by("seq"), limit)
+    # Asked second: what is pruned between the two is told, too.
+    tail = Room.objects.filter(pk=room.pk).values_list("tail", flat=True).first() or 0
+    if tail > after:
+        raise Gone(tail)
+    return page
 
 
 def _page(events: QuerySet[Event], limit: int) -> Page:
@@ -64,6 +69,10 @@ def sidebar(user: Any) -> list[tuple[Room, int]]:
 
 def membership_of(room: Room, user: Any) -> Membership | None:
     return Membership.objects.filter(room=room, user=user).first()
+
+
+def members_of(room: Room) -> QuerySet[Membership]:
+    return Membership.objects.filter(room=room).select_related("user__profile")
 
 
 def unread_by_room(room_ids: Iterable[int]) -> dict[str, dict[str, int]]:

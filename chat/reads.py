@@ -2,12 +2,13 @@
 
 import asyncio
 
+from chat.conf import conf
 from chat.frames import Reads, ReadUpTo
 from realtime.frames import Person
 from realtime.per_loop import PerLoop
 from realtime.publish import publish
 
-INTERVAL = 1.0
+INTERVAL = conf.READS_INTERVAL
 
 
 class ReadBoard:

@@ -1,5 +1,6 @@
 """A message's text as HTML: Markdown without raw HTML, then sanitised whatever came out."""
 
+import re
 from collections.abc import MutableMapping, Sequence
 from html import escape
 from typing import Any
@@ -81,8 +82,26 @@ _markdown.add_render_rule("fence", _fence)
 _markdown.block.ruler.at("table", _small_table, {"alt": ["paragraph", "reference"]})
 
 
+# What Markdown, the links in it or the sanitiser may read as more than a character of a paragraph.
+# Most messages have none of it, and parsing them costs 150 µs each, half of what a post costs.
+_MARKED = re.compile(
+    r"""
+      [\\`*_~\[\]<>&|@]
+    | [\x00-\x09\x0b-\x1f\x7f-\xa0]
+    | // | \.\S           # an address, with or without http:
+    | ^\s | \s$ | \n\n   # of each line
+    | ^[-+=] | ^\#{1,6}(?:\s|$) | ^\d{1,9}[.)]
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+
+
 def render(text: str) -> str:
     """HTML that is safe to insert. Links open elsewhere and say nothing of where they were."""
+    return _rendered(text) if _MARKED.search(text) else _plain(text)
+
+
+def _rendered(text: str) -> str:
     html = nh3.clean(
         _markdown.render(text),
         tags=_TAGS,
@@ -95,4 +114,4 @@ def render(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return "<p>" + escape(text.strip()).replace("\n", "<br>\n") + "</p>"
+    return "<p>" + escape(text.strip(), quote=False).replace("\n", "<br>\n") + "</p>"

@@ -1,15 +1,22 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from drf_spectacular.utils import extend_schema_field
+from msgspec import to_builtins
 from rest_framework import serializers
 
-from accounts.api import Text
+from accounts.api import PersonSerializer
+from accounts.fields import Boolean, Text
 from accounts.names import MAX_NAME, clean_name
+from accounts.queries import person
+from chat.actions import check_text
+from chat.errors import TextInvalid
 from chat.frames import MAX_TEXT
-from chat.models import Room, Visibility
+from chat.models import Membership, Role, Room, Visibility
 from realtime.strict_json import MAX_INTEGER
 
 MAX_TOPIC = 250
+MAX_PERSON_ID = 100
 
 
 class RoomSerializer(serializers.ModelSerializer[Room]):
@@ -17,11 +24,10 @@ class RoomSerializer(serializers.ModelSerializer[Room]):
 
     seq = serializers.IntegerField(source="head", read_only=True)
     unread = serializers.IntegerField(read_only=True, default=0)
-    visibility = serializers.ChoiceField(
-        choices=[Visibility.PUBLIC.value, Visibility.PRIVATE.value], required=False
-    )
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
     name = Text(max_length=MAX_NAME)
     topic = Text(max_length=MAX_TOPIC, required=False, allow_blank=True)
+    open_to_guests = Boolean(required=False)
 
     class Meta:
         model = Room
@@ -35,6 +41,14 @@ class RoomSerializer(serializers.ModelSerializer[Room]):
             raise serializers.ValidationError(error.messages) from error
 
 
+class NewRoomSerializer(RoomSerializer):
+    """Direct rooms are not made like others."""
+
+    visibility = serializers.ChoiceField(
+        choices=[Visibility.PUBLIC.value, Visibility.PRIVATE.value], required=False
+    )
+
+
 class RoomChangeSerializer(serializers.Serializer[Any]):
     name = Text(max_length=MAX_NAME, required=False)
     topic = Text(max_length=MAX_TOPIC, required=False, allow_blank=True)
@@ -42,9 +56,44 @@ class RoomChangeSerializer(serializers.Serializer[Any]):
     validate_name = RoomSerializer.validate_name
 
 
+class MemberSerializer(serializers.Serializer[Any]):
+    user = serializers.SerializerMethodField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    joined_at = serializers.DateTimeField()
+
+    @extend_schema_field(PersonSerializer)
+    def get_user(self, member: Membership) -> dict[str, Any]:
+        return dict(to_builtins(person(member.user)))
+
+
+class NewMemberSerializer(serializers.Serializer[Any]):
+    """`user` is the id of somebody who may sign in."""
+
+    user = Text(max_length=MAX_PERSON_ID)
+    role = serializers.ChoiceField(choices=Role.choices, required=False)
+
+
+class RemovalQuerySerializer(serializers.Serializer[Any]):
+    """`ban`: true puts out and keeps out, false lifts a ban; without it a member is put out."""
+
+    user = Text(max_length=MAX_PERSON_ID)
+    ban = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
+class RemovalSerializer(RemovalQuerySerializer):
+    ban = Boolean(required=False, allow_null=True, default=None)
+
+
 class MessageSerializer(serializers.Serializer[Any]):
     text = Text(max_length=MAX_TEXT, trim_whitespace=False)
     client_id = Text(min_length=1, max_length=64, trim_whitespace=False)
+
+    def validate_text(self, text: str) -> str:
+        try:
+            check_text(text)
+        except TextInvalid as error:
+            raise serializers.ValidationError(error.message) from error
+        return text
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):

@@ -1,11 +1,18 @@
 """Reading the environment: a value that cannot be read stops the start with its name."""
 
+import resource
 import secrets
 from pathlib import Path
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from realtime import postgresql
+from realtime.redis_address import addresses
+
+SECRET_LENGTH, SECRET_VARIETY = 32, 5  # characters; different ones
+DJANGOS_OWN = "django-insecure-"
 
 env = environ.Env()
 
@@ -35,12 +42,34 @@ def whole_number(name: str, *, default: int) -> int:
     return int(value)
 
 
+def most_sockets() -> int:
+    """As many as this process may have open, less a tenth, but at least 100, for all else."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return 0
+    return max(1, descriptors - max(100, descriptors // 10))
+
+
 def redis_url(name: str) -> str:
-    """One URL, or several with commas between. Empty if there is none."""
-    for url in strings(name, default=[]):
-        if not url.startswith(("redis://", "rediss://")):
-            raise ImproperlyConfigured(f"{name} must begin with redis:// or rediss://.")
-    return str(env.str(name, default=""))
+    """One URL, or several with commas between: see realtime.redis_address. Empty if none."""
+    value = str(env.str(name, default="")).strip()
+    try:
+        addresses(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} {error}.") from None
+    return value
+
+
+def directory(name: str, *, default: Path) -> Path:
+    """An absolute path; made if it is missing."""
+    path = Path(env.str(name, default="") or default)
+    if not path.is_absolute():
+        raise ImproperlyConfigured(f"{name} must be an absolute path, not {str(path)!r}.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name} cannot be made: {error}") from error
+    return path
 
 
 def email(name: str, *, default: str) -> dict[str, Any]:
@@ -69,7 +98,33 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{name} is not a database URL: {error}") from error
     if config.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
         raise ImproperlyConfigured(f"{name} must begin with postgres:// or sqlite:///.")
+    config.setdefault("OPTIONS", {})
+    try:
+        if config["ENGINE"].endswith("sqlite3"):
+            _check_sqlite(config["OPTIONS"])
+        else:
+            postgresql.check(config["OPTIONS"])
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} {error}.") from None
     return config
+
+
+def _check_sqlite(options: dict[str, Any]) -> None:
+    """Raises ValueError."""
+    if unknown := options.keys() - {"timeout"}:
+        raise ValueError(f"has an invalid option {min(unknown)!r}: SQLite has only timeout")
+    if not str(options.get("timeout", 0)).isdecimal():
+        raise ValueError("needs a whole number for timeout")
+
+
+def check_secret(name: str, value: str) -> None:
+    """Short, of a few characters only, or the one that Django makes for a new project."""
+    weak = len(value) < SECRET_LENGTH or len(set(value)) < SECRET_VARIETY
+    if weak or value.startswith(DJANGOS_OWN):
+        raise ImproperlyConfigured(
+            f"{name} must be {SECRET_LENGTH} characters or more and not to be guessed; make one "
+            "with: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
 
 
 def kept_secret(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Errors over HTTP: `{"code", "message", "fields"?, "retry_after"?}`, codes as on the sockets.
+"""Errors over HTTP: `{code, message, fields?, retry_after?, seq?}`, codes as on the sockets.
 
 `handle` is DRF's exception handler, the others below it are Django's: JSON below /api/, pages
 elsewhere.
@@ -17,18 +17,21 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions, status
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
+from accounts.errors import Gone
+from accounts.throttling import check_refused
 from chatsite.parsers import BodyTooLarge
 from realtime.close_codes import ErrorCode
+from realtime.database import DATABASE_AWAY
 from realtime.errors import FrameError
 
 logger = structlog.get_logger(__name__)
@@ -57,16 +60,22 @@ CODES = {
     status.HTTP_405_METHOD_NOT_ALLOWED: ErrorCode.UNSUPPORTED,
     status.HTTP_406_NOT_ACCEPTABLE: ErrorCode.UNSUPPORTED,
     status.HTTP_409_CONFLICT: ErrorCode.CONFLICT,
+    status.HTTP_410_GONE: ErrorCode.NOT_FOUND,
     status.HTTP_413_REQUEST_ENTITY_TOO_LARGE: ErrorCode.TOO_LONG,
     status.HTTP_415_UNSUPPORTED_MEDIA_TYPE: ErrorCode.UNSUPPORTED,
     status.HTTP_429_TOO_MANY_REQUESTS: ErrorCode.RATE_LIMITED,
     status.HTTP_503_SERVICE_UNAVAILABLE: ErrorCode.UNAVAILABLE,
 }
+REFUSALS = (
+    exceptions.NotAuthenticated,
+    exceptions.AuthenticationFailed,
+    exceptions.PermissionDenied,
+)
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     """None for what nobody foresaw: Django logs that one and answers `server_error`."""
-    exc = _as_api_exception(exc)
+    exc = _too_soon(_as_api_exception(exc), context["request"])
     answer = exception_handler(exc, context)
     if answer is not None:
         answer.data = _body(exc, answer.status_code)
@@ -79,6 +88,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     if _is_api(request):
         return _json(ErrorCode.NOT_FOUND, "There is nothing here.")
     return defaults.page_not_found(request, exception or Exception())
+
+
+def unsupported(request: HttpRequest, **_: Any) -> HttpResponseBase:
+    """For what the protocol names and this version does not do."""
+    return _json(ErrorCode.UNSUPPORTED, "This is not supported.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    """Django's own page is about its settings."""
+    return permission_denied(request, PermissionDenied())
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
@@ -122,11 +141,23 @@ def _as_api_exception(exc: Exception) -> Exception:
         return BodyTooLarge()
     if isinstance(exc, (UnreadablePostError, MultiPartParserError)):
         return exceptions.ParseError("The body could not be read.")
-    if isinstance(exc, (OperationalError, InterfaceError)):
+    if isinstance(exc, DATABASE_AWAY):
         logger.warning("database_away", error=str(exc))
         return _Coded(
-            ErrorCode.UNAVAILABLE, "The database is away; try again.", retry_after=RETRY_AFTER
+            ErrorCode.UNAVAILABLE,
+            "The database does not answer; try again.",
+            retry_after=RETRY_AFTER,
         )
+    return exc
+
+
+def _too_soon(exc: Exception, request: Request) -> Exception:
+    """Whoever is refused too often is told so instead."""
+    try:
+        if isinstance(exc, REFUSALS):
+            check_refused(request)
+    except exceptions.Throttled as throttled:
+        return throttled
     return exc
 
 
@@ -141,12 +172,20 @@ def _body(exc: Any, http_status: int) -> dict[str, Any]:
     retry_after = getattr(exc, "retry_after", None) or getattr(exc, "wait", None)
     if retry_after is not None:
         body["retry_after"] = retry_after
+    if isinstance(exc, Gone):
+        body["seq"] = exc.seq
     return body
 
 
 def _code(exc: Any, http_status: int) -> str:
+    if isinstance(exc, exceptions.ValidationError) and _reasons(exc) == {"max_length"}:
+        return ErrorCode.TOO_LONG
     code = getattr(exc, "code", None) or CODES.get(http_status)
     return str(code or (ErrorCode.INTERNAL if http_status >= 500 else ErrorCode.BAD_FRAME))
+
+
+def _reasons(exc: exceptions.ValidationError) -> set[str]:
+    return {reason for _, reasons in _fields(exc.get_codes()) for reason in reasons}
 
 
 def _message(detail: Any) -> str:

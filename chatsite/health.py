@@ -1,77 +1,88 @@
 """`/healthz`: the process is alive. `/readyz`: it can serve; if not, which part fails.
 
 In front of everything else: a load balancer asks by address, over plain HTTP, and is not to be
-redirected or refused for the host it names.
+redirected or refused for the host it names. In front of Django, too, whose handler takes a dozen
+turns of the loop for a request: with thousands of sockets at the door each of them takes a while.
 """
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import structlog
-from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction, sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed, JsonResponse
+
+from realtime import database
+from realtime.close_codes import ErrorCode
+from realtime.hub import hubs
 
 logger = structlog.get_logger(__name__)
 
 CHECK_TIMEOUT = 2.0  # seconds; load balancers give up at 5 or so
 RESEND_AFTER = 0.1  # seconds
 
-Respond = Callable[[HttpRequest], Any]
+Answer = tuple[HTTPStatus, Mapping[str, Any]]
 Check = Callable[[], Awaitable[None]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class NotReady(Exception):
     pass
 
 
-class HealthMiddleware:
-    sync_capable = async_capable = True
+class Health:
+    """An ASGI application before another for HTTP."""
 
-    def __init__(self, get_response: Respond) -> None:
-        self.get_response = get_response
-        self._async = iscoroutinefunction(get_response)
-        if self._async:
-            markcoroutinefunction(self)
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
 
-    def __call__(self, request: HttpRequest) -> Any:
-        answer = ANSWERS.get(request.path_info)
-        if answer is None:
-            return self.get_response(request)
-        respond = _answer if self._async else async_to_sync(_answer)
-        return respond(request, answer)
-
-
-async def _answer(
-    request: HttpRequest, answer: Callable[[], Awaitable[HttpResponseBase]]
-) -> HttpResponseBase:
-    response: HttpResponseBase
-    if request.method in {"GET", "HEAD"}:
-        response = await answer()
-    else:
-        response = HttpResponseNotAllowed(["GET", "HEAD"])
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        path = scope["path"].removeprefix(scope.get("root_path") or "")
+        if (answer := ANSWERS.get(path)) is None:
+            await self._inner(scope, receive, send)
+        elif scope["method"] in {"GET", "HEAD"}:
+            await _send(send, await answer(), with_body=scope["method"] == "GET")
+        else:
+            await _send(send, REFUSED, allow=b"GET, HEAD")
 
 
-async def alive() -> JsonResponse:
-    return JsonResponse({"status": "ok"})
+async def _send(send: Send, answer: Answer, *, with_body: bool = True, **headers: bytes) -> None:
+    status, said = answer
+    body = msgspec.json.encode(said)
+    known = {
+        "content-type": b"application/json",
+        "content-length": str(len(body)).encode(),
+        "cache-control": b"no-store",
+    }
+    pairs = [(name.encode(), value) for name, value in (known | headers).items()]
+    await send({"type": "http.response.start", "status": int(status), "headers": pairs})
+    await send({"type": "http.response.body", "body": body if with_body else b""})
 
 
-async def ready() -> JsonResponse:
+async def alive() -> Answer:
+    return HTTPStatus.OK, {"status": "ok"}
+
+
+async def ready() -> Answer:
     failed = await _failed({"database": database_answers, "layer": layer_carries})
     if "database" not in failed:
         failed += await _failed({"migrations": migrations_are_applied})
     if failed:
-        return JsonResponse({"status": "unavailable", "failed": failed}, status=503)
-    return JsonResponse({"status": "ok"})
+        return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "unavailable", "failed": failed}
+    return HTTPStatus.OK, {"status": "ok"}
 
 
+REFUSED = (
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    {"code": ErrorCode.UNSUPPORTED, "message": "Health is for reading."},
+)
 ANSWERS = {"/healthz": alive, "/readyz": ready}
 
 
@@ -97,7 +108,7 @@ def _succeeded(name: str, task: "asyncio.Future[None]") -> bool:
 
 
 async def database_answers() -> None:
-    await sync_to_async(_select_one)()
+    await database.run(_select_one)
 
 
 def _select_one() -> None:
@@ -109,6 +120,8 @@ async def layer_carries() -> None:
     """A message to oneself, there and back. The layer within the process has nowhere to fail."""
     if not settings.REDIS_URL:
         return
+    if not all(hub.up for hub in hubs.all()):
+        raise NotReady("the hub does not hear its own beats")
     layer: Any = get_channel_layer()
     channel = f"ready.{uuid.uuid4().hex}"
     heard = asyncio.ensure_future(layer.receive(channel))
@@ -138,7 +151,7 @@ async def migrations_are_applied() -> None:
     """Asked until it is so: this process's code, and so the list of migrations, does not change."""
     global _applied
     if not _applied:
-        await sync_to_async(_check_migrations)()
+        await database.run(_check_migrations)
         _applied = True
 
 

@@ -6,16 +6,18 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from realtime.scrape import gathered
 
 
 @login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """What this process counts: with several workers, each answers for itself."""
+    """What the workers count that one master started, each labelled with its pid."""
     if not (_from_this_machine(request) or getattr(request.user, "is_staff", False)):
         raise PermissionDenied
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(gathered(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _from_this_machine(request: HttpRequest) -> bool:

@@ -14,19 +14,26 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from chatsite.environment import (
+    check_secret,
     choice,
     database,
+    directory,
     email,
     env,
     kept_secret,
+    most_sockets,
+    number,
     redis_url,
     strings,
     switch,
     whole_number,
 )
+from chatsite.logs import name_request, plain_absence, plain_refusals, scrub
+from realtime import postgresql
+from realtime.redis_address import addresses
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-STATE_DIR = BASE_DIR / "var"
+STATE_DIR = directory("STATE_DIR", default=BASE_DIR / "var")
 
 # --- Who we are -------------------------------------------------------------------------------
 
@@ -34,6 +41,8 @@ _given_key = env.str("SECRET_KEY", default="")
 DEBUG = switch("DEBUG", default=not _given_key)
 if not (_given_key or DEBUG):
     raise ImproperlyConfigured("Set SECRET_KEY: it is needed when DEBUG is off.")
+if not DEBUG:
+    check_secret("SECRET_KEY", _given_key)
 SECRET_KEY = _given_key or kept_secret(STATE_DIR / "secret-key")
 HTTPS = switch("HTTPS", default=not DEBUG)
 ALLOWED_HOSTS = strings("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -65,13 +74,16 @@ INSTALLED_APPS = [
     "notifications",
     "chat",
     "orders",
+    "topics",
+    "ops",
+    "soak",
 ]
 
 MIDDLEWARE = [
-    "chatsite.health.HealthMiddleware",  # before hosts and HTTPS are looked at
+    "chatsite.logs.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",  # before static files: a picture opened by itself is a page
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -109,8 +121,6 @@ USE_TZ = True
 
 # --- Where state is kept ----------------------------------------------------------------------
 
-for _directory in (STATE_DIR, STATE_DIR / "static"):
-    _directory.mkdir(exist_ok=True)
 _database: dict[str, Any] = database(
     "DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'db.sqlite3'}"
 )
@@ -120,13 +130,26 @@ if _database["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;",
+        **_database["OPTIONS"],
     }
     # A file: the engine's database threads do not see an in-memory one.
     _database["TEST"] = {"NAME": STATE_DIR / "test.sqlite3"}
 else:
     # CONN_MAX_AGE is 0 and the pool keeps the connections: under ASGI each request may run on
     # a thread of its own, and persistent connections would grow with them.
-    _database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 12, "timeout": 10}}
+    # An attempt to connect that fails sleeps twice as long each time, up to minutes: it is given up
+    # soon, and whoever asks next makes another. So a database that comes back is found at once.
+    _database["OPTIONS"] = {
+        **postgresql.CONNECTING,
+        **_database["OPTIONS"],
+        "pool": {
+            "min_size": 1,
+            "max_size": 12,
+            "timeout": postgresql.POOL_TIMEOUT,
+            "reconnect_timeout": 2,
+            "connection_class": postgresql.Connection,
+        },
+    }
 DATABASES = {"default": _database}
 
 REDIS_URL = redis_url("REDIS_URL")
@@ -137,8 +160,8 @@ if REDIS_URL:
             "CONFIG": {
                 # Redis dead for longer than this is Redis away; health checks find it early.
                 "hosts": [
-                    {"address": url, "socket_timeout": 15, "health_check_interval": 10}
-                    for url in strings("REDIS_URL", default=[])
+                    address.for_layer(socket_timeout=15, health_check_interval=10)
+                    for address in addresses(REDIS_URL)
                 ],
             },
         }
@@ -146,12 +169,28 @@ if REDIS_URL:
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "realtime.layers.MemoryLayer"}}
 
+# --- Limits: 0 is none ------------------------------------------------------------------------
+
+# Per connection, user or address. A rate lets two seconds' worth through at once, one per minute
+# a minute's.
+LIMIT_SOCKETS_PER_USER = whole_number("LIMIT_SOCKETS_PER_USER", default=50)
+LIMIT_SOCKETS_PER_ADDRESS = whole_number("LIMIT_SOCKETS_PER_ADDRESS", default=1000)
+LIMIT_HANDSHAKES_PER_SECOND = number("LIMIT_HANDSHAKES_PER_SECOND", default=100)
+LIMIT_FRAMES_PER_SECOND = number("LIMIT_FRAMES_PER_SECOND", default=50)
+LIMIT_MESSAGES_PER_SECOND = number("LIMIT_MESSAGES_PER_SECOND", default=10)
+LIMIT_API_PER_SECOND = number("LIMIT_API_PER_SECOND", default=20)
+LIMIT_LOGINS_PER_MINUTE = number("LIMIT_LOGINS_PER_MINUTE", default=20)
+LIMIT_GUESTS_PER_MINUTE = number("LIMIT_GUESTS_PER_MINUTE", default=30)
+LIMIT_STRANGERS_PER_MINUTE = number("LIMIT_STRANGERS_PER_MINUTE", default=20)
+# Of one process. What is left of its descriptors is for requests, the database and files.
+REALTIME = {"MAX_SOCKETS": whole_number("REALTIME_MAX_SOCKETS", default=most_sockets())}
+
 # --- People -----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "accounts.backends.PasswordBackend",  # decides alone wherever there is a password
+    "django.contrib.auth.backends.ModelBackend",  # named by the sessions of guests
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -171,10 +210,13 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
+# Signing in has its limit in the adapter; the others are allauth's own.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "chatsite.errors.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 
 JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", default="") or (
@@ -199,8 +241,8 @@ SIMPLE_JWT = {
 
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# Of this name alone: what is said of the others of the domain, for years, is their owner's to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -225,7 +267,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 STATIC_URL = "/static/"
-STATIC_ROOT = STATE_DIR / "static"
+STATIC_ROOT = directory("STATIC_ROOT", default=STATE_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -239,12 +281,14 @@ STORAGES = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.BearerAuthentication",
+        "accounts.authentication.ApiKeyAuthentication",
         "accounts.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.SignedIn"],
     "DEFAULT_PARSER_CLASSES": ["chatsite.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.ApiThrottle"],
     "EXCEPTION_HANDLER": "chatsite.errors.handle",
     "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -252,10 +296,14 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "chatsite",
-    "DESCRIPTION": "Rooms, notifications and orders. For the sockets see docs/protocol.md.",
+    "DESCRIPTION": "Rooms, notifications, topics, orders. The sockets are at /api/asyncapi.json.",
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "chatsite.schema.document_errors",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -273,12 +321,15 @@ EMAIL_USE_SSL = bool(_email.get("EMAIL_USE_SSL"))
 LOG_LEVEL = choice(
     "LOG_LEVEL", options=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), default="INFO"
 )
+_QUIET = "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL
+_OURS = ["accounts", "chat", "chatsite", "notifications", "ops", "orders", "realtime", "topics"]
 _before_rendering: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    name_request,
 ]
 structlog.configure(
     processors=[*_before_rendering, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -293,19 +344,24 @@ LOGGING: dict[str, Any] = {
             "()": structlog.stdlib.ProcessorFormatter,
             "foreign_pre_chain": _before_rendering,
             "processors": [
+                plain_refusals,
+                plain_absence,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.dev.ConsoleRenderer(
-                    colors=False, exception_formatter=structlog.dev.plain_traceback
-                )
+                structlog.processors.format_exc_info,  # without the values of variables
+                structlog.dev.ConsoleRenderer(colors=False)
                 if DEBUG
                 else structlog.processors.JSONRenderer(),
+                scrub,
             ],
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # At DEBUG libraries tell what they were given: SQL with its values, texts, commands.
+    "root": {"handlers": ["stderr"], "level": _QUIET},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "django.db.backends": {"level": _QUIET},
+        **{app: {"level": LOG_LEVEL} for app in _OURS},
         "daphne": {"level": "WARNING"},
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
     },

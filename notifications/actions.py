@@ -97,6 +97,17 @@ def tell_room_unread(*, room: str, counts: Mapping[str, int]) -> None:
     )
 
 
+def forget(inbox: Inbox, tail: int) -> None:
+    """Delete what was notified up to `tail`, within the transaction that has locked the inbox.
+
+    What was unread counts no more, and the person's open pages are told so first.
+    """
+    going = Notification.objects.filter(inbox=inbox, seq__lte=tail)
+    unread = going.filter(read_at__isnull=True).order_by("seq").values_list("pk", flat=True)
+    _set_read(inbox, list(unread), read=True)
+    going.delete()
+
+
 def _user_ids(to: AbstractBaseUser | Iterable[AbstractBaseUser]) -> list[Any]:
     users = [to] if isinstance(to, models.Model) else to
     user_ids = list(dict.fromkeys(user.pk for user in users))

@@ -1,11 +1,12 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.admin import GoesWithItsOwner
 from notifications.models import Notification
 
 
 @admin.register(Notification)
-class NotificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
+class NotificationAdmin(GoesWithItsOwner, admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when run
     """To look at only: a change made here would be missing from the person's log."""
 
     list_display = ["title", "kind", "inbox", "timestamp", "read_at"]
@@ -19,8 +20,3 @@ class NotificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not gene
 
     def has_change_permission(self, request: HttpRequest, obj: Notification | None = None) -> bool:
         return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Notification | None = None) -> bool:
-        # Asked from another model's page too: a person who is deleted takes theirs along.
-        match = request.resolver_match
-        return match is not None and "notifications_notification" not in (match.url_name or "")

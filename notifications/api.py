@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 from rest_framework.views import APIView
 
+from accounts.permissions import scopes_of
 from notifications import access, actions, queries
 from notifications.errors import UnknownNotification
 from notifications.paging import PageQuery, links
@@ -27,7 +28,7 @@ MALFORMED = OpenApiResponse(description="Malformed; `fields` says what.")
 
 class MayNotify(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return access.may_notify(request.user)
+        return access.may_notify(request.user, scopes_of(request))
 
 
 class NotificationsView(APIView):
@@ -52,7 +53,7 @@ class NotificationsView(APIView):
 
     @extend_schema(
         operation_id="notifications_send",
-        summary="Notify people (staff)",
+        summary="Notify people (staff, or a key with notifications:send)",
         request=NotifySerializer,
         responses={
             201: SentSerializer,

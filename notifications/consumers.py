@@ -2,19 +2,26 @@ from typing import Any
 
 from notifications import actions, queries
 from notifications.errors import UnknownNotification
-from notifications.frames import MarkAllRead, MarkRead, RoomUnread, Welcome
+from notifications.frames import (
+    MarkAllRead,
+    MarkRead,
+    RoomUnread,
+    Welcome,
+    decoder,
+    server_frames,
+)
 from notifications.groups import ROOM_UNREAD, inbox_group
 from realtime import database
 from realtime.close_codes import ErrorCode
 from realtime.errors import FrameError
 from realtime.following import LogConsumer
-from realtime.frames import Decoder
 
 
 class NotificationConsumer(LogConsumer):
     """One's own log, and what is sent to the person without being kept."""
 
-    decoder = Decoder([MarkRead, MarkAllRead])
+    decoder = decoder
+    server_frames = (*LogConsumer.server_frames, *server_frames)
 
     _before_welcome: list[RoomUnread] | None = None
 

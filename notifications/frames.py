@@ -1,11 +1,10 @@
 """The frames of /ws/notifications/."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from realtime.frames import ClientFrame, Person, Seq, ServerFrame
+from realtime.frames import ClientFrame, Decoder, Person, Seq, ServerFrame, Timestamp
 
 MAX_IDS = 500
 
@@ -24,7 +23,7 @@ class NotificationFrame(ServerFrame, tag="notification"):
     """`unread` counts this one too."""
 
     seq: int
-    timestamp: datetime
+    timestamp: Timestamp
     id: str
     kind: str
     title: str
@@ -38,7 +37,7 @@ class NotificationUpdate(ServerFrame, tag="notification-update"):
     """`ids`, at most MAX_IDS, are those that changed; `unread` counts what is left after it."""
 
     seq: int
-    timestamp: datetime
+    timestamp: Timestamp
     ids: list[str]
     read: bool
     unread: int
@@ -58,3 +57,7 @@ class MarkRead(ClientFrame, tag="mark-read"):
 
 class MarkAllRead(ClientFrame, tag="mark-all-read"):
     up_to: Seq
+
+
+decoder = Decoder([MarkRead, MarkAllRead])
+server_frames = (Welcome, NotificationFrame, NotificationUpdate, RoomUnread)

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.fields import Boolean, Integer, Text
 from notifications.content import check_action_url, check_data
 from notifications.kinds import kind_named
 from notifications.models import (
@@ -22,6 +23,7 @@ from notifications.models import (
 from realtime.strict_json import MAX_INTEGER
 
 MAX_PEOPLE = 1000
+API_KEYS = "api:"  # begins the idempotency keys that come from outside: none can be one of ours
 
 T = TypeVar("T")
 
@@ -52,11 +54,11 @@ class PageSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ReadSerializer(serializers.Serializer[None]):
-    read = serializers.BooleanField()
+    read = Boolean()
 
 
 class ReadAllSerializer(serializers.Serializer[None]):
-    up_to = serializers.IntegerField(
+    up_to = Integer(
         required=False, min_value=0, max_value=MAX_INTEGER, help_text="A `seq`; default: all."
     )
 
@@ -99,7 +101,7 @@ class PeopleField(serializers.Field):  # type: ignore[type-arg]  # not generic w
         return [users[key] for key in keys]
 
     def _key(self, item: Any) -> Any:
-        if isinstance(item, bool) or not isinstance(item, str | int) or len(str(item)) > 100:
+        if not isinstance(item, str) or len(item) > 100:
             self.fail("invalid")
         field = get_user_model()._meta.pk
         try:
@@ -112,12 +114,12 @@ class PeopleField(serializers.Field):  # type: ignore[type-arg]  # not generic w
 
 class NotifySerializer(serializers.Serializer[None]):
     to = PeopleField()
-    kind = serializers.CharField(max_length=MAX_KIND)
-    title = serializers.CharField(max_length=MAX_TITLE)
-    message = serializers.CharField(max_length=MAX_MESSAGE, allow_blank=True)
-    action_url = serializers.CharField(max_length=MAX_ACTION_URL, allow_blank=True, default="")
+    kind = Text(max_length=MAX_KIND)
+    title = Text(max_length=MAX_TITLE)
+    message = Text(max_length=MAX_MESSAGE, allow_blank=True)
+    action_url = Text(max_length=MAX_ACTION_URL, allow_blank=True, default="")
     data = serializers.DictField(default=dict)  # type: ignore[assignment]  # a field, of that name
-    idempotency_key = serializers.CharField(max_length=MAX_KEY, required=False)
+    idempotency_key = Text(max_length=MAX_KEY - len(API_KEYS), required=False)
 
     def validate_kind(self, kind: str) -> str:
         return _checked(kind_named, kind).name
@@ -127,6 +129,9 @@ class NotifySerializer(serializers.Serializer[None]):
 
     def validate_data(self, data: dict[str, Any]) -> dict[str, Any]:
         return _checked(check_data, data)
+
+    def validate_idempotency_key(self, key: str) -> str:
+        return API_KEYS + key
 
 
 class NotifiedSerializer(serializers.Serializer[Notification]):

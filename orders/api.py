@@ -2,15 +2,18 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, NotFound
+from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.status import HTTP_201_CREATED, HTTP_409_CONFLICT
+from rest_framework.status import HTTP_201_CREATED
 from rest_framework.views import APIView
 
+from accounts.errors import Conflict
+from accounts.fields import Text
+from accounts.pagination import StrictCursorPagination
+from accounts.permissions import scopes_of
 from orders import access, actions, queries
 from orders.errors import AlreadyShipped, OrderNotFound
 from orders.models import MAX_REFERENCE, MAX_TRACKING_NUMBER, Order
@@ -19,14 +22,9 @@ MALFORMED = OpenApiResponse(description="Malformed; `fields` says what.")
 FORBIDDEN = OpenApiResponse(description="Not for you.")
 
 
-class Conflict(APIException):
-    status_code = HTTP_409_CONFLICT
-    default_code = "conflict"
-
-
 class MayManageOrders(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return access.may_manage_orders(request.user)
+        return access.may_manage_orders(request.user, scopes_of(request))
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
@@ -44,21 +42,19 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 class NewOrderSerializer(serializers.Serializer[None]):
     user = serializers.PrimaryKeyRelatedField(
         queryset=get_user_model()._default_manager.all(),
-        pk_field=serializers.CharField(max_length=100),
+        pk_field=Text(max_length=100),
         help_text="The id of a person.",
     )
-    reference = serializers.CharField(max_length=MAX_REFERENCE)
+    reference = Text(max_length=MAX_REFERENCE)
 
 
 class ShipmentSerializer(serializers.Serializer[None]):
-    tracking_number = serializers.CharField(
-        max_length=MAX_TRACKING_NUMBER, allow_blank=True, default=""
-    )
+    tracking_number = Text(max_length=MAX_TRACKING_NUMBER, allow_blank=True, default="")
 
 
-class OrderPages(CursorPagination):
-    page_size = 50
-    ordering = "-pk"
+class OrderPages(StrictCursorPagination):
+    field = Order._meta.pk
+    newest_first = True
 
 
 class OrdersView(ListAPIView[Order]):
@@ -71,7 +67,7 @@ class OrdersView(ListAPIView[Order]):
 
     @extend_schema(
         operation_id="orders_create",
-        summary="A new order for a person (staff)",
+        summary="A new order for a person (staff, or a key with orders:write)",
         request=NewOrderSerializer,
         responses={201: OrderSerializer, 400: MALFORMED, 403: FORBIDDEN},
     )
@@ -87,7 +83,7 @@ class ShipView(APIView):
 
     @extend_schema(
         operation_id="orders_ship",
-        summary="Ship an order, once, and notify its owner (staff)",
+        summary="Ship an order, once, and notify its owner (staff, or a key with orders:write)",
         request=ShipmentSerializer,
         responses={
             200: OrderSerializer,

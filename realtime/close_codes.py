@@ -29,6 +29,20 @@ _RECONNECT = {
 }
 
 
+MEANINGS = {
+    CloseCode.DONE: "done",
+    CloseCode.BAD_FRAMES: "too many bad frames, or an unreadable `after`",
+    CloseCode.NOT_SIGNED_IN: "credential missing, wrong or expired",
+    CloseCode.FORBIDDEN: "not allowed, or put out of the room",
+    CloseCode.NOT_FOUND: "no such room, or one that one may not know of",
+    CloseCode.IDLE: "nothing heard for too long",
+    CloseCode.TOO_LARGE: "frame too large",
+    CloseCode.RATE_LIMITED: "too many sockets, or too many frames",
+    CloseCode.RESTARTING: "the server is restarting, or cannot let anybody in just now",
+    CloseCode.SLOW: "reads too slowly",
+}
+
+
 class ErrorCode(StrEnum):
     """The `code` of an `error` frame and of an HTTP error body."""
 

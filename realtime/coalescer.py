@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from realtime import metrics
+from realtime.conf import conf
 from realtime.group import Group
 from realtime.packet import Packet
 
-SHORT_FLUSH = 0.001  # seconds: after a flush as short as this the next one goes at once
-LONGEST_DELAY = 0.008
+SHORT_FLUSH = conf.SHORT_FLUSH  # seconds: after a flush as short as this the next one goes at once
+LONGEST_DELAY = conf.LONGEST_DELAY
 
 
 class Clock(Protocol):
@@ -27,38 +28,39 @@ class Clock(Protocol):
 
 
 class Coalescer:
-    """Give `on_waiting` to the groups.
+    """Give `on_waiting` and `flush` to the groups.
 
     After a short flush the next goes at once, that is at the end of this turn of the loop, so that
-    what arrived in the same turn shares it. After a long one it waits for as long as that took, but
-    never longer than LONGEST_DELAY: half of the time, at most, goes into writing.
+    what arrived in the same turn shares it. After a long one the group rests for as long as that
+    took, but never longer than LONGEST_DELAY: half of the time, at most, goes into writing.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._durations: dict[str, float] = {}  # of the last flush, where it was long
+        self._rests_until: dict[str, float] = {}  # where the last flush was long
 
     def on_waiting(self, group: Group) -> None:
-        duration = self._durations.get(group.name)
-        if duration is None:
-            self._clock.call_soon(self._flush, group)
+        rest = self._rests_until.get(group.name, 0.0) - self._clock.time()
+        if rest <= 0:
+            self._clock.call_soon(self.flush, group)
         else:
-            self._clock.call_later(min(duration, LONGEST_DELAY), self._flush, group)
+            self._clock.call_later(rest, self.flush, group)
 
-    def _flush(self, group: Group) -> None:
+    def flush(self, group: Group) -> None:
         began = self._clock.time()
         packets = group.flush()
         if not packets:  # a joiner's `go_live` was first
             return
-        duration = self._clock.time() - began
+        ended = self._clock.time()
+        duration = ended - began
         _count(packets, sockets=len(group.active), duration=duration)
         if duration < SHORT_FLUSH:
-            self._durations.pop(group.name, None)
+            self._rests_until.pop(group.name, None)
         else:
-            self._durations[group.name] = duration
+            self._rests_until[group.name] = ended + min(duration, LONGEST_DELAY)
 
     def forget(self, group: Group) -> None:
-        self._durations.pop(group.name, None)
+        self._rests_until.pop(group.name, None)
 
 
 def _count(packets: list[Packet], *, sockets: int, duration: float) -> None:

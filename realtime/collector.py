@@ -16,6 +16,7 @@ class HubCollector(Collector):
             ("connections", "Open sockets", sum(len(hub.sockets) for hub in here)),
             ("groups", "Groups that have sockets here", sum(hub.group_count for hub in here)),
             ("layer_queue", "Packets that wait for the layer", sum(hub.queued for hub in here)),
+            ("outbox_bytes", "Bytes that wait for clients", sum(hub.backlog for hub in here)),
             ("layer_up", "1 while the layer is heard from", int(all(hub.up for hub in here))),
         ):
             yield GaugeMetricFamily(f"realtime_{name}", description, value=value)

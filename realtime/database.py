@@ -7,23 +7,33 @@ socket. Here it has its own small pool of threads.
 import asyncio
 import contextvars
 import functools
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.conf import settings
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
+
+from realtime.conf import conf
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+THREADS = conf.DATABASE_THREADS
+DATABASE_AWAY = (OperationalError, InterfaceError)
+# Seconds. Calls that have waited for a thread for longer, while others found the database away, are
+# not made: each would take as long to find the same, and the last would be told after minutes.
+QUEUED_WHILE_AWAY = 3.0
+
+_away = False
 _executor: ThreadPoolExecutor | None = None
 
 
 async def run(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Await `function(...)`, run on a database thread in a copy of the caller's context."""
     call = functools.partial(function, *args, **kwargs)
-    in_context = functools.partial(contextvars.copy_context().run, _run_and_release, call)
+    run = functools.partial(_run_and_release, call, time.monotonic())
+    in_context = functools.partial(contextvars.copy_context().run, run)
     return await asyncio.get_running_loop().run_in_executor(_threads(), in_context)
 
 
@@ -39,16 +49,24 @@ def _threads() -> ThreadPoolExecutor:
     global _executor
     if _executor is None:
         _executor = ThreadPoolExecutor(
-            max_workers=getattr(settings, "REALTIME_DATABASE_THREADS", 6),
+            max_workers=THREADS,
             thread_name_prefix="realtime-database",
         )
     return _executor
 
 
-def _run_and_release(call: Callable[[], R]) -> R:
+def _run_and_release(call: Callable[[], R], asked_at: float) -> R:
+    global _away
+    if _away and time.monotonic() - asked_at > QUEUED_WHILE_AWAY:
+        raise OperationalError("The database is away.")
+    away = False
     try:
         return call()
+    except DATABASE_AWAY:
+        away = True
+        raise
     finally:
+        _away = away
         _release_connections()
 
 

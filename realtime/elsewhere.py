@@ -10,7 +10,9 @@ class NotFoundConsumer(SocketConsumer):
     decoder = Decoder([])
 
     def authenticate(self) -> None:
-        """Nobody is let in, so nobody is asked who they are."""
+        """Nobody is let in, so nobody is asked who they are. A bad credential is still one."""
+        if self.scope.get("refused"):
+            super().authenticate()
 
     async def enter(self) -> None:
         raise Refused(CloseCode.NOT_FOUND, ErrorCode.NOT_FOUND, "There is no such socket.")

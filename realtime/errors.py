@@ -5,6 +5,8 @@ RealtimeError
 └── Refused      the socket is refused or ended: an `error` frame, then a close code
 """
 
+from collections.abc import Mapping
+
 from realtime.close_codes import CloseCode, ErrorCode
 
 
@@ -13,7 +15,7 @@ class RealtimeError(Exception):
 
 
 class FrameError(RealtimeError):
-    """A frame that is refused. `ref` and `client_id` are repeated to the client where known.
+    """A frame that is refused. `ref`, `client_id` and `topic` are repeated where known.
 
     `malformed` frames count towards the limit of bad frames (close code 4400).
     """
@@ -33,14 +35,20 @@ class FrameError(RealtimeError):
         self.message = message
         self.ref = ref
         self.client_id = client_id
+        self.topic: str | None = None
         self.retry_after = retry_after
         self.malformed = malformed
 
     def about(self, frame: object) -> "FrameError":
-        """The same error, with the `ref` and `client_id` of the frame that caused it."""
-        for name in ("ref", "client_id"):
-            value = getattr(frame, name, None)
-            if getattr(self, name) is None and isinstance(value, str):
+        """The same error, with what it repeats of the frame that caused it."""
+        fields = {name: getattr(frame, name, None) for name in ("ref", "client_id", "topic")}
+        return self.repeating(
+            {name: value for name, value in fields.items() if isinstance(value, str)}
+        )
+
+    def repeating(self, fields: Mapping[str, str]) -> "FrameError":
+        for name, value in fields.items():
+            if getattr(self, name) is None:
                 setattr(self, name, value)
         return self
 

@@ -1,22 +1,33 @@
 """A socket that follows one log: recovery from the client's `seq`, then live, without a seam."""
 
-from realtime import database
+from typing import Any, ClassVar
+
+from realtime import metrics
 from realtime.close_codes import CloseCode, ErrorCode
+from realtime.conf import conf
 from realtime.consumer import SocketConsumer
 from realtime.errors import Refused
+from realtime.failures import RETRY_AFTER
 from realtime.frames import Resync, ServerFrame
 from realtime.group import Group
-from realtime.log import log_of
 from realtime.packet import Packet
 from realtime.strict_json import MAX_INTEGER
+from realtime.tails import tails
 
-# More than this behind: the client reloads over HTTP instead.
-RECOVERY_LIMIT = 1000
-CHUNK = 64 * 1024  # bytes written before the client is waited for
+CHUNK = conf.RECOVERY_CHUNK  # bytes written before the client is waited for
 
 
 class LogConsumer(SocketConsumer):
     """In enter(): `head, entries = await self.join(group)`, then `self.go_live(...)`."""
+
+    server_frames = (*SocketConsumer.server_frames, Resync)
+    query: ClassVar[dict[str, Any]] = {
+        "after": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "The last `seq` that one has: what came after it is sent first.",
+        }
+    }
 
     group: Group | None = None
 
@@ -28,11 +39,14 @@ class LogConsumer(SocketConsumer):
         """Join the hub, then read: returns the head, and the entries that the client missed.
 
         The entries are None where the client has to resync. Joined first and read second, so that
-        no frame falls between the two; `go_live` hands over what came meanwhile.
+        no frame falls between the two; `go_live` hands over what came meanwhile. Whoever missed
+        nothing joins a group that others follow without a read.
         """
         after = self._after()
         self.group = self.hub.join(group, self)
-        head, entries = await database.run(_read_tail, group, after)
+        if (known := self.hub.head_of(self.group)) is not None and after in (None, known):
+            return known, []
+        head, entries = await tails.get().read(group, after)
         await self.hub.catch_up(self.group, head=head)
         return head, entries
 
@@ -42,26 +56,25 @@ class LogConsumer(SocketConsumer):
         """Say welcome, send what was missed, and follow from there."""
         assert self.group is not None
         self.answer(welcome)
+        await self._catch_up(head, entries)
+        while not self.group.go_live(self, after=head):
+            start = head
+            head, entries = await tails.get().read(self.group.name, start)
+            if head == start:
+                raise Refused(
+                    CloseCode.RESTARTING,
+                    ErrorCode.UNAVAILABLE,
+                    "The log ends before what was delivered of it.",
+                    retry_after=RETRY_AFTER,
+                )
+            await self.hub.catch_up(self.group, head=head)
+            await self._catch_up(head, entries)
+
+    async def _catch_up(self, head: int, entries: list[tuple[int, bytes]] | None) -> None:
         if entries is None:
             self.answer(Resync(seq=head))
-        await self._send_missed(entries or [])
-        if not self.group.go_live(self, after=head):
-            self.answer(Resync(seq=self.group.last or head))
-
-    async def _send_missed(self, entries: list[tuple[int, bytes]]) -> None:
-        """As fast as the client reads: what it missed may be more than an outbox takes."""
-        written = 0
-        for seq, payload in entries:
-            self.deliver(Packet(payload, seq=seq))
-            written += len(payload)
-            if written > CHUNK:
-                written = 0
-                try:
-                    await self.outbox.caught_up()
-                except TimeoutError:
-                    raise Refused(
-                        CloseCode.SLOW, ErrorCode.UNAVAILABLE, "What was missed is read too slowly."
-                    ) from None
+        else:
+            await send_missed(self, entries)
 
     async def leave(self) -> None:
         if self.group:
@@ -84,16 +97,18 @@ class LogConsumer(SocketConsumer):
         return min(int(text), MAX_INTEGER)
 
 
-def _read_tail(group: str, after: int | None) -> tuple[int, list[tuple[int, bytes]] | None]:
-    """The head of the group's log and the entries after `after`, None if there are too many."""
-    backing = log_of(group)
-    assert backing is not None, f"{group} has no log"
-    log, owner_id = backing
-    head = log.heads([owner_id]).get(owner_id, 0)
-    if after is None or after == head:
-        return head, []
-    if after > head or head - after > RECOVERY_LIMIT:
-        return head, None
-    entries = log.read(owner_id, after=after, limit=RECOVERY_LIMIT)
-    # Whatever was committed between the two reads is among the entries.
-    return max(head, entries[-1][0]) if entries else head, entries
+async def send_missed(socket: SocketConsumer, entries: list[tuple[int, bytes]]) -> None:
+    """As fast as the client reads: what it missed may be more than an outbox takes."""
+    metrics.answered(frames=len(entries), size=sum(len(payload) for _, payload in entries))
+    written = 0
+    for seq, payload in entries:
+        socket.deliver(Packet(payload, seq=seq))
+        written += len(payload)
+        if written > CHUNK:
+            written = 0
+            try:
+                await socket.outbox.caught_up()
+            except TimeoutError:
+                raise Refused(
+                    CloseCode.SLOW, ErrorCode.UNAVAILABLE, "What was missed is read too slowly."
+                ) from None

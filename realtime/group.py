@@ -7,17 +7,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from realtime.conf import conf
 from realtime.outbox import Frames
 from realtime.packet import Batch, Packet
 
 # A joining socket waits for its first database read; more than this meanwhile is read again.
-JOINING_BUFFER = 1024
+JOINING_BUFFER = conf.JOINING_BUFFER
 # Packets that arrived ahead of a gap. Past this they are dropped and read from the log instead.
-AHEAD_LIMIT = 1024
+AHEAD_LIMIT = conf.AHEAD_LIMIT
 
 
 class Subscriber(Protocol):
-    connection_id: str
+    connection_id: str  # one subscriber of a group has it
     person_id: str
 
     def deliver(self, frames: Frames) -> None:
@@ -31,14 +32,33 @@ class Group:
     when something begins to wait.
     """
 
-    __slots__ = ("_ahead", "_on_waiting", "active", "joining", "last", "name", "waiting")
+    __slots__ = (
+        "_ahead",
+        "_beyond",
+        "_flush",
+        "_on_waiting",
+        "active",
+        "joining",
+        "last",
+        "name",
+        "waiting",
+    )
 
-    def __init__(self, name: str, *, on_waiting: Callable[["Group"], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        on_waiting: Callable[["Group"], None],
+        flush: Callable[["Group"], object] | None = None,
+    ) -> None:
+        """`flush` calls `flush()` for a joiner, who cannot wait for its turn."""
         self.name = name
+        self._flush = flush or Group.flush
         self.waiting: list[Packet] = []
         self._on_waiting = on_waiting
         self.last: int | None = None
-        self.active: dict[Subscriber, None] = {}
+        self.active: dict[str, Subscriber] = {}  # by connection id
+        self._beyond: dict[str, int] = {}  # those who have read further than the group has come
         self.joining: dict[Subscriber, deque[Packet]] = {}
         self._ahead: dict[int, Packet] = {}
 
@@ -70,9 +90,17 @@ class Group:
             self._take_ahead()
 
     def heal(self, entries: Iterable[tuple[int, bytes]]) -> None:
-        """Deliver entries read from the log, ascending; those delivered meanwhile are dropped."""
+        """Deliver entries read from the log beyond `last`, ascending.
+
+        Those delivered meanwhile are dropped. Where the log has lost some, the group goes on from
+        what is left of it.
+        """
+        assert self.last is not None
         for seq, payload in entries:
-            self.receive(Packet(payload, seq=seq))
+            if seq > self.last:
+                self.last = seq
+                self._take(Packet(payload, seq=seq))
+        self._take_ahead()
 
     def join(self, subscriber: Subscriber) -> None:
         self.joining[subscriber] = deque(maxlen=JOINING_BUFFER)
@@ -80,21 +108,28 @@ class Group:
     def go_live(self, subscriber: Subscriber, *, after: int) -> bool:
         """Hand over what was buffered beyond `after`, and everything from now on.
 
-        False if the buffer overflowed: entries between `after` and `last` are then missing, and
-        the subscriber has to be told.
+        False, and still joining, if what follows `after` is not at hand: the buffer ran over, or
+        another joiner, who read the log later, began the group beyond it. Read the log, catch up,
+        come again.
         """
-        self.flush()  # what waits is in the buffer too
-        buffered = [p for p in self.joining.pop(subscriber) if p.seq is None or p.seq > after]
+        self._flush(self)  # what waits is in the buffer too
+        buffered = [p for p in self.joining[subscriber] if p.seq is None or p.seq > after]
         # The group takes packets in order, so only the oldest can be missing.
-        oldest = next((p.seq for p in buffered if p.seq is not None), None)
-        complete = (after >= (self.last or 0)) if oldest is None else oldest == after + 1
-        _deliver([p for p in buffered if complete or p.seq is None], subscriber)
-        self.active[subscriber] = None
-        return complete
+        oldest = next((p.seq for p in buffered if p.seq is not None), (self.last or 0) + 1)
+        if oldest > after + 1:
+            return False
+        del self.joining[subscriber]
+        _deliver(buffered, subscriber)
+        self.active[subscriber.connection_id] = subscriber
+        if self.last is not None and after > self.last:
+            self._beyond[subscriber.connection_id] = after
+        return True
 
     def leave(self, subscriber: Subscriber) -> None:
-        self.active.pop(subscriber, None)
         self.joining.pop(subscriber, None)
+        if self.active.get(subscriber.connection_id) is subscriber:
+            del self.active[subscriber.connection_id]
+            self._beyond.pop(subscriber.connection_id, None)
 
     def _take_ahead(self) -> None:
         assert self.last is not None
@@ -119,27 +154,46 @@ class Group:
         packets, self.waiting = self.waiting, []
         if not packets:
             return packets
-        if all(packet.skip is None for packet in packets):
-            frames = packets[0] if len(packets) == 1 else Batch(packets)
-            for subscriber in self.active:
-                subscriber.deliver(frames)
-        else:
-            self._flush_with_skips(packets)
+        everybody = self.active
+        if apart := self._apart(packets):
+            everybody = everybody.copy()
+            for name, subscriber in apart.items():
+                del everybody[name]
+                _deliver(packets, subscriber, after=self._beyond.get(name, 0))
+        frames = packets[0] if len(packets) == 1 else Batch(packets)
+        for subscriber in everybody.values():
+            subscriber.deliver(frames)
+        if self._beyond:
+            last = self.last or 0
+            self._beyond = {name: seq for name, seq in self._beyond.items() if seq > last}
         return packets
 
-    def _flush_with_skips(self, packets: list[Packet]) -> None:
-        """Most sockets are skipped by nothing: they share one batch all the same."""
-        skips = {packet.skip for packet in packets}
-        frames = Batch(packets)
-        for subscriber in self.active:
-            if subscriber.connection_id in skips or subscriber.person_id in skips:
-                _deliver(packets, subscriber)
-            else:
-                subscriber.deliver(frames)
+    def _apart(self, packets: list[Packet]) -> dict[str, Subscriber]:
+        """Those who do not get all of it."""
+        apart = {name: self.active[name] for name in self._beyond}
+        if skips := {packet.skip for packet in packets if packet.skip is not None}:
+            apart |= self._whom(skips)
+        return apart
+
+    def _whom(self, skips: set[str]) -> dict[str, Subscriber]:
+        """Those who are skipped. Connections are found at once, people by looking at everybody."""
+        skipped = {skip: self.active[skip] for skip in skips & self.active.keys()}
+        if len(skipped) == len(skips):
+            return skipped
+        return {
+            name: each
+            for name, each in self.active.items()
+            if name in skips or each.person_id in skips
+        }
 
 
-def _deliver(packets: list[Packet], subscriber: Subscriber) -> None:
-    """The packets that are not to skip this subscriber."""
+def _deliver(packets: list[Packet], subscriber: Subscriber, *, after: int = 0) -> None:
+    """The packets that are new to this subscriber and not to skip it."""
     skips = {subscriber.connection_id, subscriber.person_id}
-    if wanted := [packet for packet in packets if packet.skip not in skips]:
+    wanted = [
+        packet
+        for packet in packets
+        if packet.skip not in skips and (packet.seq is None or packet.seq > after)
+    ]
+    if wanted:
         subscriber.deliver(Batch(wanted))

@@ -1,8 +1,10 @@
-"""The in-memory channel layer, for one process."""
+"""The in-memory channel layer, for one process, and which Redis of the other carries a group."""
 
 import time
+from typing import Any
 
 from channels.layers import InMemoryChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer
 
 
 class MemoryLayer(InMemoryChannelLayer):  # type: ignore[misc]  # Channels' stubs leave it untyped
@@ -18,3 +20,21 @@ class MemoryLayer(InMemoryChannelLayer):  # type: ignore[misc]  # Channels' stub
         if now - self._swept_at >= 1:
             self._swept_at = now
             super()._clean_expired()
+
+
+def shards(layer: Any) -> int:
+    """How many servers the layer is spread over."""
+    return len(_shards(layer)) if isinstance(layer, RedisPubSubChannelLayer) else 1
+
+
+def shard_of(layer: Any, group: str) -> int:
+    """Which of them carries the group."""
+    if not isinstance(layer, RedisPubSubChannelLayer):
+        return 0
+    shard = layer._get_shard(layer._get_group_channel_name(group))  # noqa: SLF001 - see below
+    return _shards(layer).index(shard)
+
+
+def _shards(layer: RedisPubSubChannelLayer) -> list[Any]:
+    found: list[Any] = layer._shards  # noqa: SLF001 - channels_redis has no public word for them
+    return found

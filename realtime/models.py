@@ -8,9 +8,14 @@ from django.db import models
 
 
 class LogOwner(models.Model):
-    """Whoever has a log: a room, an inbox. `head` is the last `seq` given out, 0 at first."""
+    """Whoever has a log: a room, an inbox.
+
+    `head` is the last `seq` given out, `tail` the last that was pruned: entries beyond it, up to
+    the head, are there. Both are 0 at first.
+    """
 
     head = models.PositiveBigIntegerField(default=0, editable=False)
+    tail = models.PositiveBigIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         abstract = True

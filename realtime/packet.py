@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+FIN = 0x80
+TEXT, BINARY = 0x1, 0x2  # opcodes
+
 
 class Packet:
     """One frame. `payload` is its JSON in UTF-8; `seq` is None for what is not in a log.
@@ -11,40 +14,29 @@ class Packet:
     `skip` is a connection id or a person's id whose sockets do not get it.
     """
 
-    __slots__ = ("_texts", "_wire", "payload", "seq", "skip")
-
     def __init__(self, payload: bytes, *, seq: int | None = None, skip: str | None = None) -> None:
         self.payload = payload
         self.seq = seq
         self.skip = skip
-        self._texts: tuple[str, ...] | None = None
-        self._wire: bytes | None = None
 
-    @property
+    @cached_property
     def texts(self) -> Sequence[str]:
-        if self._texts is None:
-            self._texts = (self.payload.decode(),)
-        return self._texts
+        return (self.payload.decode(),)
 
-    @property
+    @cached_property
     def wire(self) -> bytes:
-        if self._wire is None:
-            self._wire = header(len(self.payload)) + self.payload
-        return self._wire
+        return header(len(self.payload)) + self.payload
 
-    def to_layer(self, *, group: str, origin: str) -> dict[str, Any]:
-        return {
-            "type": "hub.packet",
-            "origin": origin,
-            "group": group,
-            "payload": self.payload,
-            "seq": self.seq,
-            "skip": self.skip,
-        }
+    def to_everybody(self) -> "Packet":
+        return Packet(self.payload, seq=self.seq)
+
+    def to_layer(self) -> tuple[bytes, int | None, str | None]:
+        return self.payload, self.seq, self.skip
 
     @classmethod
-    def from_layer(cls, message: dict[str, Any]) -> "Packet":
-        return cls(message["payload"], seq=message["seq"], skip=message["skip"])
+    def from_layer(cls, packet: Sequence[Any]) -> "Packet":
+        payload, seq, skip = packet
+        return cls(payload, seq=seq, skip=skip)
 
 
 class Batch:
@@ -62,10 +54,20 @@ class Batch:
         return b"".join([packet.wire for packet in self._packets])
 
 
-def header(length: int) -> bytes:
-    """The header of an unmasked, unfragmented text frame (RFC 6455, 5.2)."""
+class Binary:
+    """One binary frame, for one socket."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self.texts = (payload,)
+        self.wire = header(len(payload), BINARY) + payload
+
+
+def header(length: int, opcode: int = TEXT) -> bytes:
+    """The header of an unmasked, unfragmented frame (RFC 6455, 5.2)."""
+    first = FIN | opcode
     if length < 126:
-        return bytes((0x81, length))
+        return bytes((first, length))
     if length < 65536:
-        return b"\x81\x7e" + length.to_bytes(2)
-    return b"\x81\x7f" + length.to_bytes(8)
+        return bytes((first, 126)) + length.to_bytes(2)
+    return bytes((first, 127)) + length.to_bytes(8)

@@ -13,24 +13,29 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-from realtime.frames import ServerFrame, encode
+from realtime.credentials import fingerprint
+from realtime.errors import Refused
+from realtime.frames import Announcement, ServerFrame, encode
 from realtime.hub import hubs
 from realtime.link import send_to_layer
 from realtime.packet import Packet
-from realtime.switchboard import PEOPLE, Switchboard
+from realtime.switchboard import ANNOUNCEMENT, END, PEOPLE, RECHECK, Switchboard
 
 logger = structlog.get_logger(__name__)
 
 _sending: set[asyncio.Task[None]] = set()  # the loop itself keeps no hold of its tasks
 
 
-def publish(group: str, frame: ServerFrame | bytes, *, skip: str | None = None) -> None:
-    """Send a transient frame to every socket of the group, on every worker.
+def publish(
+    group: str, frame: ServerFrame | bytes, *, skip: str | None = None, seq: int | None = None
+) -> None:
+    """Send a frame to every socket of the group, on every worker, at once.
 
-    `skip` is a connection id or a person's id: those sockets do not get it. Best effort: a frame
-    may be lost with the layer.
+    `skip` is a connection id or a person's id: those sockets do not get it. Best effort: without
+    `seq` a frame may be lost with the layer; with it, it is in a log that is no part of a
+    transaction.
     """
-    _send(group, Packet(_encoded(frame), skip=skip))
+    _send(group, Packet(_encoded(frame), seq=seq, skip=skip))
 
 
 def publish_on_commit(group: str, frame: ServerFrame | bytes, *, seq: int) -> None:
@@ -38,8 +43,13 @@ def publish_on_commit(group: str, frame: ServerFrame | bytes, *, seq: int) -> No
 
     Should the layer lose it, the hubs read it from the log.
     """
-    packet = Packet(_encoded(frame), seq=seq)
-    transaction.on_commit(lambda: _send(group, packet), robust=True)
+    payload = _encoded(frame)
+    transaction.on_commit(lambda: publish_stored(group, payload, seq=seq), robust=True)
+
+
+def publish_stored(group: str, payload: bytes, *, seq: int) -> None:
+    """Send a frame of the group's log whose transaction has been committed."""
+    _send(group, Packet(payload, seq=seq))
 
 
 def tell(notice: str, people: dict[str, Any]) -> None:
@@ -48,6 +58,54 @@ def tell(notice: str, people: dict[str, Any]) -> None:
     Best effort, like `publish`.
     """
     _send(PEOPLE, Packet(Switchboard.packed(notice, people.items())))
+
+
+def tell_connection(notice: str, connection_id: str, details: Any) -> None:
+    """The same for one connection, if it is still there."""
+    _send(PEOPLE, Packet(Switchboard.packed_for_connection(notice, connection_id, details)))
+
+
+def tell_processes(notice: str, details: Any) -> None:
+    """Call what listens to the notice (`Switchboard.on_notice`) in every process, this one too."""
+    _send(PEOPLE, Packet(Switchboard.packed_for_processes(notice, details)))
+
+
+def announce(frame: Announcement) -> None:
+    """To every socket that speaks the protocol."""
+    _send(PEOPLE, Packet(Switchboard.packed_for_everybody(ANNOUNCEMENT, frame)))
+
+
+def end_sockets(person_id: str, refusal: Refused, *, ground: str = "") -> None:
+    """End the person's sockets on every worker; only those that stand on `ground`, if it is given.
+
+    Best effort: what was ended for good is found again by the sweep, if the word is lost.
+    """
+    tell(END, {person_id: _ending(refusal, ground)})
+
+
+def end_socket(connection_id: str, refusal: Refused) -> None:
+    """End one socket, on whichever worker it is."""
+    tell_connection(END, connection_id, _ending(refusal))
+
+
+def recheck_on_commit(*person_ids: str) -> None:
+    """Once the transaction is committed, look whether these people's sockets may stay open."""
+    transaction.on_commit(lambda: tell(RECHECK, dict.fromkeys(person_ids)), robust=True)
+
+
+def recheck_everybody_on_commit() -> None:
+    """The same for all sockets there are: for what is rare and may concern anybody."""
+    word = Packet(Switchboard.packed_for_everybody(RECHECK, None))
+    transaction.on_commit(lambda: _send(PEOPLE, word), robust=True)
+
+
+def _ending(refusal: Refused, ground: str = "") -> dict[str, Any]:
+    return {
+        "close_code": refusal.close_code,
+        "code": refusal.code,
+        "message": refusal.message,
+        "ground": fingerprint(ground) if ground else "",
+    }
 
 
 def _encoded(frame: ServerFrame | bytes) -> bytes:
@@ -76,6 +134,6 @@ def _send_from_outside(group: str, packet: Packet) -> None:
 
 async def _send_quietly(group: str, packet: Packet) -> None:
     try:
-        await send_to_layer(group, packet, layer=get_channel_layer())
+        await send_to_layer(group, [packet], layer=get_channel_layer())
     except Exception as error:  # noqa: BLE001 - the change is committed: it must not seem to fail
         logger.warning("publish_failed", group=group, error=str(error))

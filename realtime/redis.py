@@ -1,14 +1,23 @@
 """The engine's own Redis connections, beside those of the channel layer."""
 
+from functools import cache
+
 from django.conf import settings
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as ConnectionLost
+from redis.retry import Retry as BlockingRetry
 
+from realtime.conf import conf
 from realtime.per_loop import PerLoop
+from realtime.redis_address import Address, addresses
 
-SOCKET_TIMEOUT = 2.0  # seconds; nothing that asks Redis directly is worth a longer wait
+# Seconds; nothing that asks Redis directly is worth a longer wait.
+SOCKET_TIMEOUT = conf.REDIS_TIMEOUT
+# Seconds, for a thread that answers a request meanwhile.
+BLOCKING_TIMEOUT = conf.REDIS_BLOCKING_TIMEOUT
 
 
 def configured() -> bool:
@@ -16,15 +25,38 @@ def configured() -> bool:
 
 
 def _connect() -> Redis:
-    url = settings.REDIS_URL.split(",")[0].strip()
-    return Redis.from_url(
-        url,
+    return _address(settings.REDIS_URL).connect(
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=SOCKET_TIMEOUT,
         # Once, and not after a timeout: a restart leaves dead connections in the pool, and the
         # first call on each would fail.
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
     )
+
+
+def connect_blocking(*, timeout: float, retries: int = 0) -> BlockingRedis:
+    """For threads. Without retries a command is never sent twice."""
+    return _address(settings.REDIS_URL).connect_blocking(
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=BlockingRetry(NoBackoff(), retries, supported_errors=(ConnectionLost,)),
+    )
+
+
+@cache
+def _address(redis_url: str) -> Address:
+    """The first shard: a script sees several keys, and all that is kept here is small."""
+    return addresses(redis_url)[0]
+
+
+@cache
+def _blocking(_redis_url: str) -> BlockingRedis:
+    return connect_blocking(timeout=BLOCKING_TIMEOUT, retries=1)
+
+
+def blocking() -> BlockingRedis:
+    """For threads that run no event loop, and may ask twice."""
+    return _blocking(settings.REDIS_URL)
 
 
 # `clients.get()` is that of the running event loop.

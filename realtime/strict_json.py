@@ -78,10 +78,8 @@ def _check_depth(value: Any) -> None:
 
 def _check_strings(value: Any) -> None:
     if isinstance(value, str):
-        if "\0" in value:
-            raise NotStrict("a string holds NUL")
-        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-            raise NotStrict("a string holds a lone surrogate")
+        if fault := fault_of(value):
+            raise NotStrict(fault)
     elif isinstance(value, list):
         for item in value:
             _check_strings(item)
@@ -89,3 +87,12 @@ def _check_strings(value: Any) -> None:
         for key, item in value.items():
             _check_strings(key)
             _check_strings(item)
+
+
+def fault_of(text: str) -> str:
+    """What the contract allows in no string; empty where all is well."""
+    if "\0" in text:
+        return "a string holds NUL"
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        return "a string holds a lone surrogate"
+    return ""

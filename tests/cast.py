@@ -7,15 +7,17 @@ from django.contrib.auth import get_user_model
 
 from accounts.models import Profile
 from chat import actions
-from chat.models import Room
+from chat.models import Membership, Removal, Role, Room
 
 
 @dataclass(frozen=True)
 class Cast:
-    """`open_room` is public and open to guests, `private_room` has two members."""
+    """`open_room` is public and open to guests. The banned one was a member of all rooms."""
 
     owner: Any
+    moderator: Any
     member: Any
+    banned: Any
     guest: Any
     stranger: Any
     staff: Any
@@ -37,11 +39,19 @@ def make_cast() -> Cast:
     open_room = actions.create_room(by=owner, name="Open", open_to_guests=True)
     public_room = actions.create_room(by=owner, name="Public")
     private_room = actions.create_room(by=owner, name="Private", visibility="private")
+    private_room.slug = "private"  # where tests can find it
+    private_room.save(update_fields=["slug"])
+    moderator, banned = make_user("moderator"), make_user("banned")
     for room in (open_room, public_room, private_room):
         actions.join_room(room=room, user=member)
+        # Without their events: the logs stay as short as tests expect them.
+        Membership.objects.create(room=room, user=moderator, role=Role.MODERATOR)
+        Removal.objects.create(room=room, user=banned, seq=0, banned=True)
     return Cast(
         owner=owner,
+        moderator=moderator,
         member=member,
+        banned=banned,
         guest=guest,
         stranger=stranger,
         staff=staff,

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Redis, PostgreSQL and Chromium for the tests. The suite starts them itself, on free ports.
+# Redis, PostgreSQL, Chromium, nginx and Caddy for the tests. The suite starts them itself, on free
+# ports.
 set -eu
 
 missing=""
@@ -7,6 +8,9 @@ command -v redis-server >/dev/null || missing="$missing redis-server"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null ||
 	missing="$missing postgresql"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$missing nginx"
+command -v caddy >/dev/null || missing="$missing caddy"
+command -v openssl >/dev/null || missing="$missing openssl"
 [ -n "$missing" ] || exit 0
 
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then

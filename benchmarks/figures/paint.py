@@ -52,7 +52,10 @@ def run(options: Options, told: Told) -> Outcome:
                 if turn:  # the first one fills the caches
                     painted[name].append(times[0])
                     newest[name].append(times[1])
-    outcome = Outcome(table=Table(["room", "first paint, ms", "newest message in the page, ms"]))
+    outcome = Outcome(
+        runs=PER_RUN * options.runs,
+        table=Table(["room", "first paint, ms", "newest message in the page, ms"]),
+    )
     assert outcome.table
     for name, count in ROOMS.items():
         times_shown = [number(median(painted[name])), number(median(newest[name]))]

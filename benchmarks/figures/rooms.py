@@ -1,5 +1,7 @@
 """Many small rooms, an event in each per second."""
 
+from statistics import median
+
 from benchmarks.loading import load
 from benchmarks.options import Options
 from benchmarks.outcome import Figure, Outcome, Told, at_most, number
@@ -26,13 +28,17 @@ def run(options: Options, told: Told) -> Outcome:
             "members": MEMBERS,
             "pid": server.pid,
             "per_second": rooms,
-            "seconds": 10 * options.seconds,
+            "seconds": 4 * options.seconds,
+            "rounds": options.runs,
         }
-        result = load(job, told)
+        rounds = load(job, told)["rounds"]
     what = f"CPU of one core, {rooms:,} rooms of {MEMBERS}, an event in each per second"
+    p99 = median(one["p99_ms"] for one in rounds)
     return Outcome(
+        runs=options.runs,
         figures=[
-            at_most(what, result["cpu_percent"], MUST, AIM, unit="%"),
-            Figure("p99 to the last member", f"{number(result['p99_ms'])} ms"),
-        ]
+            at_most(what, median(one["cpu_percent"] for one in rounds), MUST, AIM, unit="%"),
+            Figure("p99 to the last member", f"{number(p99)} ms"),
+        ],
+        notes=["The runs follow one another on the same sockets."],
     )

@@ -13,7 +13,7 @@ from picows import WSError
 from benchmarks.load.jobs import JOBS
 from benchmarks.load.sockets import run, spin
 from benchmarks.load.tally import Failure
-from benchmarks.machine import raise_file_limit
+from soak.machine import raise_file_limit
 
 
 def say(**what: Any) -> None:

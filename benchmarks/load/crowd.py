@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from statistics import median, quantiles
 
 from benchmarks.load.dialects import DIALECTS
+from benchmarks.load.member import Listener, Member
 from benchmarks.load.sockets import Client, Told, connect
-from benchmarks.load.tally import TEXT_BYTES, Failure, Flight, Member, Tally
-from benchmarks.machine import cpu_seconds
+from benchmarks.load.tally import TEXT_BYTES, Failure, Flight, Tally
+from soak.machine import cpu_seconds
 
 SETTLE_SECONDS = 1.5  # joins are told, caches filled
+LATE_SECONDS = 0.5  # for what comes after the last message has landed
 STALL_SECONDS = 20.0
 LEAST_MESSAGES = 20
 
@@ -34,10 +36,10 @@ class Crowd:
     ) -> "Crowd":
         """One room per URL, each with as many members, connected and settled."""
         tallies = [Tally(DIALECTS[dialect], text_bytes=text_bytes) for _ in urls]
-        seats = [tally for tally in tallies for _ in range(members)]
 
         def make(seat: int) -> Client:
-            return Member(seats[seat])
+            room, place = divmod(seat, members)
+            return (Member if place else Listener)(tallies[room])
 
         await connect(make, [url for url in urls for _ in range(members)], tokens, told=told)
         told("settling")
@@ -52,15 +54,25 @@ class Crowd:
     def flying(self) -> int:
         return sum(len(tally.flights) for tally in self.tallies)
 
+    @property
+    def reordered(self) -> int:
+        return sum(tally.reordered for tally in self.tallies)
+
     def check(self) -> None:
         for tally in self.tallies:
             tally.check()
+
+    async def settle(self) -> None:
+        """Wait for what should not come, a late repeat, and look for it."""
+        await asyncio.sleep(LATE_SECONDS)
+        self.check()
 
     async def measure(self, window: int, *, seconds: float) -> dict[str, float]:
         """Keep `window` messages in flight in each room; as one lands, its sender goes on."""
         latencies: list[float] = []
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         least = max(LEAST_MESSAGES, 2 * window * len(self.tallies))
+        reordered = self.reordered
         before, cpu, start = self.deliveries, cpu_seconds(self._pid), time.perf_counter()
         flying = window * len(self.tallies)
 
@@ -78,7 +90,7 @@ class Crowd:
         for tally in self.tallies:
             tally.landed = landed
             for slot in range(window):
-                tally.launch(slot % len(tally.members))
+                tally.launch(slot)
         await self._until(ended)
         deliveries, wall = self.deliveries - before, time.perf_counter() - start
         spent = cpu_seconds(self._pid) - cpu
@@ -88,6 +100,7 @@ class Crowd:
             "messages_per_second": len(latencies) / wall,
             "deliveries": deliveries,
             "cpu_us": spent / deliveries * 1e6,
+            "reordered": self.reordered - reordered,
             **spread(latencies),
         }
 
@@ -105,14 +118,15 @@ class Crowd:
             while time.perf_counter() - start < number / per_second:
                 await asyncio.sleep(0)
             turn, room = divmod(number, len(self.tallies))
-            tally = self.tallies[room]
-            tally.launch(turn % len(tally.members))
+            self.tallies[room].launch(turn)
         while time.perf_counter() - start < seconds:
             await asyncio.sleep(0)
-        spent, wall = cpu_seconds(self._pid) - cpu, time.perf_counter() - start
+        wall = time.perf_counter() - start
         deadline = time.perf_counter() + STALL_SECONDS
         while self.flying and time.perf_counter() < deadline:
             await asyncio.sleep(0.01)
+        # With what is still under way: a server that is late has not done its work for less.
+        spent = cpu_seconds(self._pid) - cpu
         self.check()
         return {"cpu_percent": spent / wall * 100, "messages": len(latencies), **spread(latencies)}
 

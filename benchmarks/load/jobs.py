@@ -5,11 +5,11 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from benchmarks.load.crowd import SETTLE_SECONDS, Crowd
+from benchmarks.load.crowd import SETTLE_SECONDS, Crowd, spread
 from benchmarks.load.echoes import windows
 from benchmarks.load.slow import slow
 from benchmarks.load.sockets import Client, Told, connect, disconnect
-from benchmarks.machine import cpu_seconds, private_kib
+from soak.machine import cpu_seconds, private_kib
 
 Result = dict[str, Any]
 Job = Callable[[dict[str, Any], Told], Awaitable[Result]]
@@ -38,15 +38,20 @@ async def fanout(job: dict[str, Any], told: Told) -> Result:
         told(f"{window} in flight")
         results[str(window)] = await crowd.measure(window, seconds=job["seconds"])
         await asyncio.sleep(0.2)
+    await crowd.settle()
     return results
 
 
 async def paced(job: dict[str, Any], told: Told) -> Result:
-    """`per_second` messages over all rooms, for `seconds`."""
+    """`per_second` messages over all rooms, for `seconds`; `rounds` times."""
     crowd = await _crowd(job, told)
     await crowd.pace(job["per_second"], seconds=2)
-    told("measuring")
-    return await crowd.pace(job["per_second"], seconds=job["seconds"])
+    rounds = []
+    for number in range(job["rounds"]):
+        told(f"measuring, round {number + 1} of {job['rounds']}")
+        rounds.append(await crowd.pace(job["per_second"], seconds=job["seconds"]))
+    await crowd.settle()
+    return {"rounds": rounds}
 
 
 def _guest(_number: int) -> Client:
@@ -59,40 +64,42 @@ async def idle(job: dict[str, Any], told: Told) -> Result:
     await connect(_guest, job["urls"][:WARM], job["tokens"], told=told)
     await asyncio.sleep(SETTLE_SECONDS)
     before = private_kib(job["pid"])
-    await connect(_guest, job["urls"][WARM:], job["tokens"][WARM:], told=told)
+    came = await connect(_guest, job["urls"][WARM:], job["tokens"][WARM:], told=told)
     await asyncio.sleep(job["seconds"])
     grown = private_kib(job["pid"]) - before
-    return {"kib": grown / (len(job["urls"]) - WARM)}
+    return {"kib": grown / len(came), **spread([one.came_in for one in came])}
 
 
 async def connects(job: dict[str, Any], told: Told) -> Result:
     """CPU from the handshake to the welcome, for each of the sockets at `urls`."""
 
-    first = await connect(_guest, job["urls"][:WARM], job["tokens"], told=told, at_once=4)
+    first = await connect(
+        _guest, job["urls"][:WARM], job["tokens"], told=told, at_once=job["at_once"]
+    )
     await disconnect(first)
     await asyncio.sleep(SETTLE_SECONDS)
     cpu = cpu_seconds(job["pid"])
-    await connect(_guest, job["urls"][WARM:], job["tokens"][WARM:], told=told, at_once=4)
+    urls, tokens = job["urls"][WARM:], job["tokens"][WARM:]
+    came = await connect(_guest, urls, tokens, told=told, at_once=job["at_once"])
     spent = cpu_seconds(job["pid"]) - cpu
-    return {"ms": spent * 1000 / (len(job["urls"]) - WARM)}
+    return {"ms": spent * 1000 / len(came), **spread([one.came_in for one in came])}
 
 
 async def redis(job: dict[str, Any], told: Told) -> Result:
-    """Redis commands per message; those that come without any message are taken off."""
+    """Redis commands per message, `rounds` times; what comes without any message is taken off."""
     crowd = await _crowd(job, told)
-    told("counting what Redis does by itself")
-    idle_seconds = job["seconds"]
-    before = _commands(job["redis"])
-    await asyncio.sleep(idle_seconds)
-    beats = _difference(before, _commands(job["redis"]))
-    told("counting")
-    before = _commands(job["redis"])
-    sent = await crowd.pace(job["per_second"], seconds=idle_seconds)
-    counted = _difference(before, _commands(job["redis"]))
-    per_message = {
-        name: (counted[name] - beats.get(name, 0)) / sent["messages"] for name in counted
-    }
-    return {name: each for name, each in per_message.items() if name not in _OWN}
+    rounds, messages = [], 0.0
+    for number in range(job["rounds"]):
+        told(f"counting, round {number + 1} of {job['rounds']}")
+        before = _commands(job["redis"])
+        await asyncio.sleep(job["seconds"])
+        between = _commands(job["redis"])
+        sent = await crowd.pace(job["per_second"], seconds=job["seconds"])
+        idle, busy = _difference(before, between), _difference(between, _commands(job["redis"]))
+        messages += sent["messages"]
+        rounds.append({name: (busy[name] - idle.get(name, 0)) / sent["messages"] for name in busy})
+    await crowd.settle()
+    return {"rounds": rounds, "messages": messages}
 
 
 _OWN = {"info", "client|setinfo", "hello"}
@@ -113,7 +120,7 @@ def _commands(port: int) -> dict[str, int]:
 
 
 def _difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
-    return {name: count - before.get(name, 0) for name, count in after.items()}
+    return {name: count - before.get(name, 0) for name, count in after.items() if name not in _OWN}
 
 
 JOBS: dict[str, Job] = {

@@ -5,7 +5,7 @@ import base64
 import secrets
 import socket
 import time
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 from benchmarks.load.crowd import Crowd
 from benchmarks.load.sockets import Told
 from benchmarks.load.tally import Failure
-from benchmarks.machine import private_kib
+from soak.machine import private_kib
 
 PER_SECOND = 100
 FILLING_BYTES = 3500  # the kernel takes megabytes before the server sees that nobody reads
 HIGH_MARK = 256 * 1024
 SLICE_SECONDS = 1.0
-BASELINE_SLICES = 6
+FILLING_SECONDS = 0.25
+BASELINE_SLICES = 4
 LONGEST_SECONDS = 90.0
-POLL_SECONDS = 0.1
 ESTABLISHED = "01"
+HEARD_SECONDS = 3.0  # it is closed for reading too slowly, and not because nothing is heard of it
+PONG = b"\x8a\x80\0\0\0\0"  # masked, and empty
 
 
 async def slow(job: dict[str, Any], told: Told) -> dict[str, Any]:
@@ -46,6 +48,7 @@ async def slow(job: dict[str, Any], told: Told) -> dict[str, Any]:
     reader.close()
     told("the others alone again")
     alone += [await _p99(crowd) for _ in range(BASELINE_SLICES)]
+    await crowd.settle()
     return {
         "alone_p99_ms": median(alone),
         "beside_p99_ms": median(beside),
@@ -58,53 +61,66 @@ async def _p99(crowd: Crowd) -> float:
     return (await crowd.pace(PER_SECOND, seconds=SLICE_SECONDS))["p99_ms"]
 
 
-async def _watched(reader: "Sleeper", crowd: Crowd, pid: int, p99: list[float]) -> "Seen":
-    """Until the reader is closed: large texts fill the kernel, then the usual ones go on."""
-    watch = asyncio.create_task(_watch(reader, pid))
+async def _watched(reader: "Sleeper", crowd: Crowd, pid: int, p99: list[float]) -> "Watch":
+    """Until the reader is closed: large texts fill the kernel, then the usual ones go on.
+
+    Looked at between the slices only: a look takes longer than a message, and would count as one.
+    """
+    watch = Watch(reader, pid)
     tally = crowd.tallies[0]
     usual, tally.text_bytes = tally.text_bytes, FILLING_BYTES
-    slice_ = SLICE_SECONDS / 4
-    while not (watch.done() or reader.crossed):
-        await crowd.pace(PER_SECOND, seconds=slice_)
-        reader.sent += int(PER_SECOND * slice_) * FILLING_BYTES
+    while watch.goes_on() and watch.crossed is None:
+        await crowd.pace(PER_SECOND, seconds=FILLING_SECONDS)
+        reader.sent += int(PER_SECOND * FILLING_SECONDS) * FILLING_BYTES
     tally.text_bytes = usual
-    while not watch.done():
+    while watch.goes_on():
         p99.append(await _p99(crowd))
-    return await watch
+    return watch
 
 
-@dataclass
-class Seen:
-    """`closed_after` counts from when the server had more than HIGH_MARK to keep; None: never."""
+class Watch:
+    """When the server had more than HIGH_MARK to keep, when it closed, and what it grew by."""
 
-    closed_after: float | None
-    grown_kib: int
+    def __init__(self, reader: "Sleeper", pid: int) -> None:
+        self._reader, self._pid = reader, pid
+        self._memory = self._peak = private_kib(pid)
+        self._began = self._heard = time.monotonic()
+        self.crossed: float | None = None
+        self._closed: float | None = None
 
-
-async def _watch(reader: "Sleeper", pid: int) -> Seen:
-    memory = private_kib(pid)
-    peak, crossed, start = memory, None, time.monotonic()
-    while time.monotonic() - start < LONGEST_SECONDS:
-        await asyncio.sleep(POLL_SECONDS)
+    def goes_on(self) -> bool:
+        """Look: false once the reader is closed, or will not be."""
         now = time.monotonic()
-        peak = max(peak, private_kib(pid))
-        held = reader.held_by_kernel()
+        if now - self._heard >= HEARD_SECONDS:
+            self._heard = now
+            self._reader.be_heard()
+        self._peak = max(self._peak, private_kib(self._pid))
+        held = self._reader.held_by_kernel()
         if held is None:
-            return Seen(now - (crossed or now), peak - memory)
-        if crossed is None and reader.sent - held > HIGH_MARK:
-            crossed = now
-            reader.crossed = True
-    return Seen(None, peak - memory)
+            self._closed = now
+        elif self.crossed is None and self._reader.sent - held > HIGH_MARK:
+            self.crossed = now
+        return held is not None and now - self._began < LONGEST_SECONDS
+
+    @property
+    def closed_after(self) -> float | None:
+        """Seconds since it was crossed, at most a slice too many; None: never."""
+        if self._closed is None:
+            return None
+        return self._closed - (self.crossed or self._closed)
+
+    @property
+    def grown_kib(self) -> int:
+        return self._peak - self._memory
 
 
 class Sleeper:
     """A WebSocket client that is welcomed and then reads nothing any more.
 
-    `sent` is how many bytes the room was sent since; `crossed`: the server has to keep too many.
+    `sent` is how many bytes the room was sent since.
     """
 
     sent = 0
-    crossed = False
 
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)
@@ -124,6 +140,11 @@ class Sleeper:
         self._socket.settimeout(10)
         if b" 101 " not in self._socket.recv(256):
             raise Failure("the slow reader was not let in")
+
+    def be_heard(self) -> None:
+        """Tell the server that this end lives, without reading its pings."""
+        with suppress(OSError):  # it was closed meanwhile, which is seen elsewhere
+            self._socket.sendall(PONG)
 
     def held_by_kernel(self) -> int | None:
         """Bytes on their way between the two sockets; None once the server has closed its own."""

@@ -5,6 +5,7 @@ that spins on its own core costs the server nothing.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 import uvloop
@@ -21,6 +22,7 @@ class Client(WSListener):
 
     transport: WSTransport
     close_code: int | None = None
+    came_in = 0.0  # seconds from the first byte to the welcome
 
     def __init__(self, ready: bytes) -> None:
         super().__init__()
@@ -87,6 +89,7 @@ async def connect(
         if token:
             headers["Authorization"] = f"Bearer {token}"
         async with gate:
+            start = time.perf_counter()
             _, client = await ws_connect(
                 lambda: make(number),
                 url,
@@ -94,6 +97,7 @@ async def connect(
                 websocket_handshake_timeout=READY_SECONDS,
             )
             await asyncio.wait_for(client.ready, READY_SECONDS)
+            client.came_in = time.perf_counter() - start
         done += 1
         if done % 100 == 0:
             told(f"{done:,} of {len(urls):,} sockets")

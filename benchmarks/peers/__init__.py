@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from benchmarks.machine import free_port
 from benchmarks.process import PYTHON, ROOT, Server, running
+from soak.machine import free_port
 
 HERE = Path(__file__).parent
 CACHE = ROOT / "var/benchmarks"  # what is downloaded, kept for the next run
@@ -98,6 +99,14 @@ def _tutorial_redis() -> Iterator[Server]:
         yield server
 
 
+# --- no server: what is below all of those in Python ---
+
+
+def _floor() -> AbstractContextManager[Server]:
+    port = free_port()
+    return running([PYTHON, str(HERE / "floor/server.py")], port=port, env={"PORT": str(port)})
+
+
 # --- Robyn ---
 
 
@@ -112,29 +121,68 @@ def _robyn() -> AbstractContextManager[Server]:
     return running(command, port=port, env={"PORT": str(port), "ROBYN_PORT": str(port)})
 
 
-# --- node ws ---
+# --- in Python, each in a virtual environment of its own: their pins are not ours ---
 
 
-def _node_directory() -> Path:
-    return CACHE / "node"
+def _needs_environment(name: str) -> None:
+    """Made anew where the pins have changed."""
+    pins, environment = HERE / name / "requirements.txt", CACHE / name
+    installed = environment / "installed.txt"
+    if installed.exists() and installed.read_text() == pins.read_text():
+        return
+    environment.mkdir(parents=True, exist_ok=True)
+    _call(PYTHON, "-m", "venv", "--clear", str(environment), cwd=CACHE)
+    options = ["--quiet", "--disable-pip-version-check", "--require-hashes"]
+    _call(_python(name), "-m", "pip", "install", *options, "-r", str(pins), cwd=CACHE)
+    shutil.copy(pins, installed)
 
 
-def _needs_node() -> None:
-    if shutil.which("node") is None:
-        raise Missing("node is not installed")
-    directory = _node_directory()
-    directory.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "server.mjs"):
-        shutil.copy(HERE / "node" / name, directory)
-    if not (directory / "node_modules/ws").exists():
-        _call("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", cwd=directory)
+def _python(name: str) -> str:
+    return str(CACHE / name / "bin/python")
 
 
-def _node() -> AbstractContextManager[Server]:
+def _responder() -> AbstractContextManager[Server]:
     port = free_port()
-    return running(
-        ["node", "server.mjs"], port=port, env={"PORT": str(port)}, cwd=_node_directory()
-    )
+    command = [_python("responder"), str(HERE / "responder/server.py")]
+    return running(command, port=port, env={"PORT": str(port)})
+
+
+@contextmanager
+def _tina4() -> Iterator[Server]:
+    """It keeps sessions, keys and templates where it runs."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="chatsite-tina4-") as name:
+        directory = Path(name)
+        (directory / "src/routes").mkdir(parents=True)
+        (directory / "app.py").write_text("from tina4_python import *\n")
+        shutil.copy(HERE / "tina4/room.py", directory / "src/__init__.py")
+        command = [_python("tina4"), "app.py", f"127.0.0.1:{port}"]
+        env = {"TINA4_DEBUG_LEVEL": "[TINA4_LOG_ERROR]"}
+        with running(command, port=port, env=env, cwd=directory) as server:
+            yield server
+
+
+# --- on node: ws and Socket.IO ---
+
+
+def _needs_packages(name: str) -> None:
+    """Installed anew where the pins have changed."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            raise Missing(f"{program} is not installed")
+    directory = CACHE / name
+    pins, installed = HERE / name / "package.json", directory / "installed.json"
+    directory.mkdir(parents=True, exist_ok=True)
+    for file in ("package.json", "server.mjs"):
+        shutil.copy(HERE / name / file, directory)
+    if not (installed.exists() and installed.read_text() == pins.read_text()):
+        _call("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", cwd=directory)
+        shutil.copy(pins, installed)
+
+
+def _on_node(name: str) -> AbstractContextManager[Server]:
+    port = free_port()
+    return running(["node", "server.mjs"], port=port, env={"PORT": str(port)}, cwd=CACHE / name)
 
 
 # --- nchan ---
@@ -154,6 +202,8 @@ def _needs_nchan() -> None:
         return
     directory = CACHE / "nchan"
     directory.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        _call("apt-get", "update", "-qq", cwd=directory)
     _call("apt-get", "download", "nginx", "libnginx-mod-nchan", cwd=directory)
     for package in directory.glob("*.deb"):
         _call("dpkg", "-x", str(package), str(directory), cwd=directory)
@@ -198,15 +248,35 @@ PEERS = [
         _needs_redis,
         _tutorial_redis,
     ),
+    Peer("floor", "a bare send() per socket, in Python", "/", "raw", _needs_nothing, _floor),
     Peer("robyn", "Robyn", "/ws", "raw", _needs_robyn, _robyn),
-    Peer("ws", "node ws", "/ws", "raw", _needs_node, _node),
+    Peer(
+        "responder",
+        "Responder",
+        "/ws",
+        "raw",
+        partial(_needs_environment, "responder"),
+        _responder,
+    ),
+    Peer("tina4", "tina4", "/ws", "raw", partial(_needs_environment, "tina4"), _tina4),
+    Peer(
+        "socketio",
+        "Socket.IO",
+        "/socket.io/?EIO=4&transport=websocket",
+        "socketio",
+        partial(_needs_packages, "socketio"),
+        partial(_on_node, "socketio"),
+    ),
+    Peer(
+        "ws", "node ws", "/ws", "raw", partial(_needs_packages, "node"), partial(_on_node, "node")
+    ),
     Peer("nchan", "nchan", "/ws", "raw", _needs_nchan, _nchan),
 ]
 
 
 def prepare(peer: Peer) -> None:
-    """Raises Missing. All are asked for, unless PEERS names some."""
+    """Raises Missing. All are asked for, unless PEERS names some, by name or title."""
     names = os.environ.get("PEERS", "all").split(",")
-    if "all" not in names and peer.name not in names:
+    if not {"all", peer.name, peer.title}.intersection(names):
         raise Missing("not asked for by PEERS")
     peer.prepare()

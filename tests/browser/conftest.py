@@ -14,6 +14,7 @@ from playwright.async_api import Browser, Playwright, async_playwright
 from tests.browser.people import People
 from tests.browser.server import ROOT, Server
 from tests.browser.site import Site
+from tests.browser.window import PATIENCE_S
 
 PICTURES = ROOT / "var" / "browser"
 # The first three: Chromium draws two pages for the address bar of every window, seen or not, and
@@ -91,14 +92,16 @@ async def playwright() -> AsyncIterator[Playwright]:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser(playwright: Playwright) -> AsyncIterator[Browser]:
     path = shutil.which("chromium") or shutil.which("google-chrome")
-    browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+    browser = await playwright.chromium.launch(
+        executable_path=path, args=CHROMIUM, timeout=2 * PATIENCE_S * 1_000
+    )
     yield browser
     await browser.close()
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def site(server: Server, playwright: Playwright) -> AsyncIterator[Site]:
-    api = await playwright.request.new_context()
+    api = await playwright.request.new_context(timeout=PATIENCE_S * 1_000)
     site = Site(api=api, address=server.address)
     await site.sign_in()
     yield site

@@ -5,11 +5,10 @@ from typing import Any
 from playwright.async_api import Browser
 
 from tests.browser.site import PASSWORD, Site
-from tests.browser.window import Window
+from tests.browser.window import PATIENCE_S, Window
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-TIMEOUT_MS = 8_000
 
 
 class People:
@@ -21,7 +20,7 @@ class People:
     async def nobody(self, **options: Any) -> Window:
         """Somebody who has not said who they are."""
         context = await self._browser.new_context(**{**DESKTOP, **options})
-        context.set_default_timeout(TIMEOUT_MS)
+        context.set_default_timeout(PATIENCE_S * 1_000)
         window = Window(page=await context.new_page(), address=self._site.address)
         self.windows.append(window)
         return window

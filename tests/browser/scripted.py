@@ -15,10 +15,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from tests.browser.server import ROOT
-from tests.browser.window import until
+from tests.browser.window import PATIENCE_S, until
 
 Step = Callable[["Line"], Awaitable[None]]
 TYPES = {".js": "text/javascript"}
+LINE_S = 300  # longer than any test
 # `told` is everything the socket says: [event, detail], and [type, seq] of each message.
 MAKE = """async ({ options, tickets }) => {
   const { Socket } = await import("/static/js/models/socket.js");
@@ -75,15 +76,24 @@ class Script:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.page.set_default_timeout(PATIENCE_S * 1_000)
         self.lines: list[Line] = []
         self.address = ""
         self._steps: list[Step] = []
         self._server: Server | None = None
 
     async def start(self) -> None:
-        self._server = await serve(self._play, "127.0.0.1", 0, process_request=self._serve)
+        self._server = await serve(
+            self._play, "127.0.0.1", 0, process_request=self._serve, ping_interval=None
+        )
         port = next(iter(self._server.sockets)).getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
+
+    async def stop_the_clock(self) -> None:
+        """The socket that is made next hears of no time but what `page.clock.run_for` lets pass."""
+        now = time.time()
+        await self.page.clock.install(time=now - 3_600)
+        await self.page.clock.pause_at(now)
 
     async def stop(self) -> None:
         if self._server:
@@ -118,7 +128,7 @@ class Script:
         self.lines.append(line)
         step = self._steps[min(len(self.lines), len(self._steps)) - 1]
         with suppress(ConnectionClosed):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(LINE_S):
                 await step(line)
                 await line.stay()
 

@@ -12,8 +12,10 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 30
-STOP_S = 10
+START_S = 120
+STOP_S = 30
+MANAGE_S = 600
+ANSWER_S = 10
 # What the machine's own environment says must not reach the site under test.
 _OURS = ("SECRET_KEY", "DEBUG", "REDIS_URL", "HTTPS", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE")
 # One address and a few people stand for a crowd here.
@@ -53,7 +55,7 @@ class Server:
         self.manage("demo")
 
     def manage(self, *arguments: str) -> None:
-        subprocess.run(timeout=120, check=True, **self._command(*arguments))
+        subprocess.run(timeout=MANAGE_S, check=True, **self._command(*arguments))
 
     def start(self) -> None:
         """Returns when the site can serve."""
@@ -94,7 +96,7 @@ class Server:
 
     def _is_ready(self) -> bool:
         try:
-            with urlopen(f"{self.address}/readyz", timeout=2) as answer:  # noqa: S310 - our own
+            with urlopen(f"{self.address}/readyz", timeout=ANSWER_S) as answer:  # noqa: S310 - our own
                 return bool(answer.status == 200)
         except (URLError, OSError):
             return False

@@ -9,7 +9,10 @@ from typing import Any
 from playwright.async_api import APIRequestContext
 from websockets.asyncio.client import connect
 
+from tests.browser.window import PATIENCE_S
+
 PASSWORD = "chatsite-demo"
+SAYING_S = 120  # a thousand messages
 
 
 class Site:
@@ -51,8 +54,14 @@ class Site:
         ]
         url = f"{self.address.replace('http', 'ws')}/ws/chat/{room}/"
         # Unbounded: what is left unread would otherwise keep the closing from being heard.
-        connection = connect(url, additional_headers=self._headers, max_queue=None)
-        async with connection as socket, asyncio.timeout(30):
+        connection = connect(
+            url,
+            additional_headers=self._headers,
+            max_queue=None,
+            open_timeout=PATIENCE_S,
+            ping_timeout=PATIENCE_S,
+        )
+        async with connection as socket, asyncio.timeout(SAYING_S):
             sending = asyncio.create_task(_send_all(socket, frames))
             waiting = len(frames)
             while waiting:

@@ -11,7 +11,8 @@ from tests.browser.site import Site
 from tests.browser.window import Window
 
 
-async def waiting_ids(window: Window) -> list[str]:
+async def waiting_ids(window: Window, *, count: int) -> list[str]:
+    await expect(window.pending).to_have_count(count)
     return await window.pending.evaluate_all("rows => rows.map(row => row.dataset.clientId)")
 
 
@@ -27,8 +28,7 @@ async def test_what_was_typed_offline_goes_out_once_on_return(
     await ada.context.set_offline(True)
     await ada.shows_state("offline")
     await ada.write("From the tunnel", "Still in it")
-    await expect(ada.pending).to_have_count(2)
-    ids = await waiting_ids(ada)
+    ids = await waiting_ids(ada, count=2)
     await mira.write("While you were away")
     await mira.has_sent_everything()
     assert len(await site.messages(room)) == 1
@@ -54,7 +54,7 @@ async def test_a_killed_server_loses_nothing_that_was_said_or_typed(
     await mira.shows_state("reconnecting")
     await ada.write("Ada during")
     await mira.write("Mira during")
-    ids = [*await waiting_ids(ada), *await waiting_ids(mira)]
+    ids = [*await waiting_ids(ada, count=1), *await waiting_ids(mira, count=1)]
     await asyncio.to_thread(server.start)
     for window in (ada, mira):
         await window.is_connected()
@@ -71,7 +71,8 @@ async def test_what_waits_survives_closing_the_tab(people: People, site: Site, r
     await ada.context.set_offline(True)
     await ada.shows_state("offline")
     await ada.write("Written in a tunnel")
-    ids = await waiting_ids(ada)
+    ids = await waiting_ids(ada, count=1)
+    await ada.keeps("waiting")
     tab = await ada.another_tab()
     await ada.page.close()
     await ada.context.set_offline(False)
@@ -94,7 +95,7 @@ async def test_what_waits_in_one_room_goes_out_from_another(
     await ada.context.set_offline(True)
     await ada.shows_state("offline")
     await ada.write("Left behind")
-    await ada.pending.wait_for()
+    await ada.keeps("waiting")
     tab = await ada.another_tab()
     await ada.page.close()
     await ada.context.set_offline(False)

@@ -22,9 +22,12 @@ async def open_bell(window: Window) -> Locator:
 async def test_shipping_an_order_rings_in_every_tab_of_its_owner(
     people: People, site: Site, room: str
 ) -> None:
-    owner = await people.account("owner", room=room)
+    owner = await people.account("owner")
+    await owner.stop_the_clock()
+    await owner.enter(room)
     tab = await owner.another_tab()
     await tab.go("/")
+    await tab.bell_hears()
     reference = site.unique("A")
     name = (await owner.you())["name"]
     staff = await people.staff()
@@ -41,6 +44,7 @@ async def test_shipping_an_order_rings_in_every_tab_of_its_owner(
         await expect(window.page.locator(".toast")).to_contain_text("Order shipped")
         await expect(window.page.locator(".toast")).to_contain_text(reference)
         await window.shows_unread(1)
+    await owner.page.clock.resume()
     await expect(owner.page.get_by_role("button", name="Notifications, 1 unread")).to_be_visible()
     popover = await open_bell(owner)
     await popover.get_by_role("button", name="Mark as read: Order shipped").click()
@@ -84,7 +88,9 @@ async def test_what_arrived_while_away_is_there_on_return(
 async def test_what_arrived_while_offline_rings_on_return(
     people: People, site: Site, room: str
 ) -> None:
-    owner = await people.guest("Owner", room=room)
+    owner = await people.guest("Owner")
+    await owner.stop_the_clock()
+    await owner.enter(room)
     await owner.context.set_offline(True)
     await owner.shows_state("offline")
     await site.notify(to=(await owner.you())["id"], title="Missed")
@@ -99,6 +105,7 @@ async def test_marking_all_read_and_one_unread_again_is_the_same_everywhere(
     owner = await people.guest("Owner", room=room)
     tab = await owner.another_tab()
     await tab.go("/notifications/")
+    await tab.bell_hears()
     for word in ("First", "Second", "Third"):
         await site.notify(to=(await owner.you())["id"], title=word)
     await owner.shows_unread(3)
@@ -113,6 +120,26 @@ async def test_marking_all_read_and_one_unread_again_is_the_same_everywhere(
     await expect(inbox.locator(".notification__title")).to_have_text(["Second (unread)"])
     await tab.page.reload()
     await tab.shows_unread(1)
+
+
+async def test_a_click_is_not_lost_when_another_notification_changes_meanwhile(
+    people: People, site: Site, room: str
+) -> None:
+    owner = await people.guest("Owner", room=room)
+    you = (await owner.you())["id"]
+    tab = await owner.another_tab()
+    for window in (owner, tab):
+        await window.go("/notifications/")
+        await window.bell_hears()
+    for word in ("First", "Second"):
+        await site.notify(to=you, title=word)
+    inbox = owner.page.locator(".inbox")
+    await inbox.get_by_role("button", name="Mark as read: First").hover()
+    await owner.page.mouse.down()
+    await tab.page.locator(".inbox").get_by_role("button", name="Mark as read: Second").click()
+    await owner.shows_unread(1)
+    await owner.page.mouse.up()
+    await owner.shows_unread(0)
 
 
 async def test_a_notification_leads_where_it_says_and_is_read_by_that(

@@ -41,6 +41,7 @@ async def test_the_skip_link_leads_to_the_message_box(people: People, room: str)
     await ada.page.keyboard.press("Tab")
     await expect(ada.page.get_by_role("link", name="Skip to the message box")).to_be_in_viewport()
     await ada.page.keyboard.press("Enter")
+    await expect(ada.composer).to_be_focused()
     await ada.page.keyboard.type("Here")
     await expect(ada.composer).to_have_value("Here")
 

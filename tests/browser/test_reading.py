@@ -7,19 +7,20 @@ from playwright.async_api import Locator, expect
 
 from tests.browser.people import People
 from tests.browser.site import Site
-from tests.browser.window import Window
+from tests.browser.window import PATIENCE_S, Window
 
 LINES = 480
 LIMIT = 300  # rows in the page at most
 
 # Scrolls in steps; reports how far the line under the eyes jumped, and the rows at the end.
-SCROLL = """async ({ step, times, stop }) => {
+SCROLL = """async ({ step, patience, stop }) => {
   const scroller = document.querySelector(".messages");
   const rows = () => [...document.querySelectorAll(".message")];
   const later = (resolve) => requestAnimationFrame(() => setTimeout(resolve, 10));
   const frame = () => new Promise(later);
+  const deadline = Date.now() + patience;
   let jump = 0, most = 0;
-  for (let turn = 0; turn < times && !document.getElementById(stop); turn++) {
+  while (!document.getElementById(stop) && Date.now() < deadline) {
     const row = rows().find((one) => one.getBoundingClientRect().bottom > 120);
     const old = row.getBoundingClientRect().top;
     scroller.scrollTop += step;
@@ -133,12 +134,16 @@ async def test_scrolling_up_neither_jumps_nor_piles_up(people: People, long_room
     reader = await people.guest("Reader", room=long_room)
     await expect(reader.message(f"Line {LINES}")).to_be_in_viewport()
     assert await reader.bodies.count() <= 100
-    up = await reader.page.evaluate(SCROLL, {"step": -700, "times": 200, "stop": "m1"})
+    up = await reader.page.evaluate(
+        SCROLL, {"step": -700, "patience": PATIENCE_S * 1_000, "stop": "m1"}
+    )
     assert up["jump"] < 1.5
     assert up["most"] <= LIMIT
     assert up["seqs"][0] == 1
     assert is_contiguous(up["seqs"])
-    down = await reader.page.evaluate(SCROLL, {"step": 700, "times": 200, "stop": f"m{LINES + 1}"})
+    down = await reader.page.evaluate(
+        SCROLL, {"step": 700, "patience": PATIENCE_S * 1_000, "stop": f"m{LINES + 1}"}
+    )
     assert down["jump"] < 1.5
     assert down["most"] <= LIMIT
     assert down["seqs"][-1] == LINES + 1
@@ -151,7 +156,7 @@ async def test_the_first_line_loses_its_heading_without_moving_the_others(
     reader = await people.guest("Reader", room=long_room)
     await expect(reader.message(f"Line {LINES}")).to_be_in_viewport()
     await reader.page.locator(".messages").evaluate("box => box.scrollTo(0, 900)")
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(PATIENCE_S):
         assert abs(await reader.page.evaluate(PREPEND)) < 1.5
 
 
@@ -200,9 +205,11 @@ async def test_the_list_sticks_to_the_end_only_for_those_who_are_there(
     assert await distance_to_end(reader) < 2
     await reader.page.locator(".messages").evaluate("box => box.scrollBy(0, -600)")
     await expect(jump_button(reader)).to_have_text("Jump to newest")
+    await expect(reader.page.locator("#m1")).to_be_attached()
     before = await reader.message("Line 40").bounding_box()
     await writer.write("Second")
     await expect(jump_button(reader)).to_have_text("Jump to newest (1 new)")
+    await reader.sees("Second")
     assert await reader.message("Line 40").bounding_box() == before
     await reader.write("Mine")
     await expect(reader.message("Mine")).to_be_in_viewport()

@@ -21,13 +21,16 @@ async def test_typing_is_shown_to_the_others_until_the_message_comes(
     people: People, room: str
 ) -> None:
     ada = await people.guest("Ada", room=room)
-    mira = await people.guest("Mira", room=room)
+    mira = await people.guest("Mira")
+    await mira.stop_the_clock()
+    await mira.enter(room)
     await ada.type("Hello")
     await expect(mira.page.locator(".typing")).to_have_text("Ada is typing…")
     assert await ada.page.locator(".typing").text_content() == ""
     await ada.composer.press("Enter")
-    await mira.sees("Hello")
     await expect(mira.page.locator(".typing")).to_have_text("")
+    await mira.page.clock.resume()
+    await mira.sees("Hello")
 
 
 async def test_typing_that_ends_in_nothing_fades_after_five_seconds(
@@ -35,7 +38,7 @@ async def test_typing_that_ends_in_nothing_fades_after_five_seconds(
 ) -> None:
     ada = await people.guest("Ada", room=room)
     mira = await people.guest("Mira")
-    await mira.page.clock.install()
+    await mira.stop_the_clock()
     await mira.enter(room)
     await ada.type("Hel")
     await expect(mira.page.locator(".typing")).to_have_text("Ada is typing…")
@@ -60,7 +63,9 @@ async def test_coming_and_going_changes_the_count_and_the_list(people: People, r
 async def test_joining_and_leaving_are_told_in_the_room(people: People, room: str) -> None:
     ada = await people.guest("Ada", room=room)
     mira = await people.guest("Mira", room=room)
-    await mira.page.get_by_role("button", name="Join", exact=True).click()
+    join = mira.page.get_by_role("button", name="Join", exact=True)
+    await join.click()
+    await expect(join).to_have_count(0)
     await mira.is_connected()
     await ada.sees("Mira joined the room")
     await mira.page.get_by_role("button", name="More about this room").click()
@@ -73,6 +78,7 @@ async def test_a_new_name_is_told_and_stands_on_what_comes_later(people: People,
     mira = await people.guest("Mira", room=room)
     await mira.shows_online(2)
     await ada.write("Before")
+    await ada.has_sent_everything()
     await ada.rename("Ada Lovelace")
     for window in (ada, mira):
         await window.sees("Ada is now known as Ada Lovelace")

@@ -6,9 +6,32 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Frame,
+    Locator,
+    Page,
+    WebSocket,
+    expect,
+)
 
-UNTIL_S = 8
+PATIENCE_S = 60  # for an event; what never comes is a failure however long it is awaited
+expect.set_options(timeout=PATIENCE_S * 1_000)
+
+# The states of what was not sent, as a page that opens next finds them.
+KEPT = """() => new Promise((resolve, reject) => {
+  const opening = indexedDB.open("chatsite");
+  opening.onerror = () => reject(opening.error);
+  opening.onsuccess = () => {
+    const asking = opening.result.transaction("outbox").objectStore("outbox").getAll();
+    asking.onsuccess = () => {
+      opening.result.close();
+      resolve(asking.result.map(({ state }) => state));
+    };
+  };
+})"""
+DRAWN = "new Promise((resolve) => requestAnimationFrame(resolve))"
 
 
 class Window:
@@ -25,6 +48,9 @@ class Window:
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("dialog", self._dismiss)
         page.on("console", self._heard)
+        page.on("framenavigated", self._navigated)
+        page.on("websocket", self._opened)
+        self._bell = asyncio.Event()
 
     @property
     def context(self) -> BrowserContext:
@@ -38,10 +64,21 @@ class Window:
     async def enter(self, room: str) -> None:
         await self.go(f"/chat/{room}/")
         await self.is_connected()
+        await self.bell_hears()
 
     async def reload(self) -> None:
         await self.page.reload()
         await self.is_connected()
+        await self.bell_hears()
+
+    async def stop_the_clock(self) -> None:
+        """On the pages that are opened next, until `page.clock.resume()`: what fades stays.
+
+        Lists are not drawn meanwhile: what a frame or a click changes at once is seen.
+        """
+        now = time.time()
+        await self.page.clock.install(time=now - 3_600)
+        await self.page.clock.pause_at(now)
 
     async def another_tab(self) -> "Window":
         tab = Window(page=await self.context.new_page(), address=self.address)
@@ -97,7 +134,12 @@ class Window:
 
     async def shows_state(self, state: str) -> None:
         connection = self.page.locator(".connection")
-        await expect(connection).to_have_attribute("data-state", state, timeout=20_000)
+        await expect(connection).to_have_attribute("data-state", state)
+
+    async def bell_hears(self) -> None:
+        """Of what happens from now on, the page that was just opened hears at once."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self._bell.wait()
 
     async def sees(self, *texts: str, count: int = 1) -> None:
         for text in texts:
@@ -113,7 +155,17 @@ class Window:
             await expect(self.badge).to_be_hidden()
 
     async def has_sent_everything(self) -> None:
-        await expect(self.pending).to_have_count(0)
+        """All that was written stands in the log as the server has it, and in its final rows."""
+        await self.page.evaluate(DRAWN)
+        await expect(self.page.locator(".message[data-client-id]")).to_have_count(0)
+
+    async def keeps(self, *states: str) -> None:
+        """What was not sent is stored: it outlives this page."""
+
+        async def stored() -> bool:
+            return bool(await self.page.evaluate(KEPT) == list(states))
+
+        await until(stored, f"kept: {states}")
 
     async def texts(self) -> list[str]:
         return await self.bodies.all_inner_texts()
@@ -146,6 +198,15 @@ class Window:
             await self.context.add_cookies([cookie])
         return cookies["csrftoken"]
 
+    def _navigated(self, frame: Frame) -> None:
+        if frame == self.page.main_frame:
+            self._bell = asyncio.Event()
+
+    def _opened(self, socket: WebSocket) -> None:
+        if "/ws/notifications/" in socket.url:
+            bell = self._bell
+            socket.on("framereceived", lambda _: bell.set())
+
     # --- never ---
 
     async def _dismiss(self, dialog: Any) -> None:
@@ -158,7 +219,7 @@ class Window:
 
 
 async def until(ask: Callable[[], Any], what: str = "") -> Any:
-    deadline = time.monotonic() + UNTIL_S
+    deadline = time.monotonic() + PATIENCE_S
     while not (answer := await ask()):
         assert time.monotonic() < deadline, f"never: {what}"
         await asyncio.sleep(0.02)

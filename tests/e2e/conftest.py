@@ -1,20 +1,23 @@
 """Two sites for all tests here, and what a test may break: those it starts for itself."""
 
-import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.e2e import services
+from soak import services
+from soak.services import PostgresServer, RedisServer, running
 from tests.e2e.client import Visitor, call, guest
 from tests.e2e.idle import IdleSockets
-from tests.e2e.services import PostgresServer, RedisServer, running
+from tests.e2e.stacks import Run, on_postgresql_and_redis
 from tests.e2e.workers import Site, Worker
 
 LINES_SHOWN = 80
+SIGNED_IN = 600  # seconds; a token is good for 15 minutes
 
 
 class Served:
@@ -23,8 +26,7 @@ class Served:
     def __init__(self, site: Site, workers: list[Worker]) -> None:
         self.site = site
         self.workers = workers
-        self._staff = ""
-        self._rooms = 0
+        self._staff, self._signed_in_at = "", 0.0
 
     @property
     def first(self) -> Worker:
@@ -37,7 +39,8 @@ class Served:
 
     async def staff(self) -> str:
         """An access token of the demo account that may ship orders."""
-        if not self._staff:
+        if not self._staff or time.monotonic() - self._signed_in_at > SIGNED_IN:
+            self._signed_in_at = time.monotonic()
             status, body = await call(
                 self._alive, "POST", "/api/token/", username="staff", password="chatsite-demo"
             )
@@ -47,13 +50,12 @@ class Served:
 
     async def room(self) -> str:
         """A new room, open to guests; the first entry of its log is its maker's joining."""
-        self._rooms += 1
         status, body = await call(
             self._alive,
             "POST",
             "/api/rooms/",
             token=await self.staff(),
-            name=f"Room {id(self)} {self._rooms}",
+            name=f"Room {uuid4()}",
             open_to_guests=True,
         )
         assert status == 201, body
@@ -106,6 +108,7 @@ def large_site(
     """On PostgreSQL and Redis, prepared and not served."""
     url = postgres.create_database("chatsite")
     site = Site(tmp_path_factory.mktemp("large"), database_url=url, redis_url=redis.url)
+    site.environment["DJANGO_SETTINGS_MODULE"] = "tests.e2e.patient_settings"
     site.prepare()
     return site
 
@@ -134,13 +137,36 @@ def served(request: pytest.FixtureRequest) -> Served:
 
 
 @pytest.fixture
+async def room(served: Served) -> AsyncIterator[str]:
+    """A room whose other people notice nothing, on a worker that logs no traceback and lives."""
+    room = await served.room()
+    ann, ben = await served.guests("Ann", "Ben")
+    async with (
+        ann.in_room(served.first, room) as at_ann,
+        ben.in_room(served.last, room) as at_ben,
+    ):
+        yield room
+        await at_ben.say("Did anything happen?", "1")
+        for at in (at_ann, at_ben):
+            await at.until("message", text="Did anything happen?")
+            assert at.open
+    assert ann.journal(room).agrees_with(served.site.log(room))
+    for worker in served.workers:
+        assert worker.says("/healthz")
+        assert "Traceback" not in worker.logged()
+        assert "[error" not in worker.logged()
+
+
+@pytest.fixture
+async def eve(served: Served) -> Visitor:
+    (visitor,) = await served.guests("Eve")
+    return visitor
+
+
+@pytest.fixture
 def own_site(small_site: Site, tmp_path: Path) -> Site:
     """A small site that nothing serves yet, for a test that ends its worker."""
-    file = tmp_path / "db.sqlite3"
-    for suffix in ("", "-wal", "-shm"):
-        if (source := small_site.directory / f"db.sqlite3{suffix}").exists():
-            shutil.copy(source, f"{file}{suffix}")
-    return Site(tmp_path, database_url=f"sqlite:///{file}")
+    return small_site.copied_to(tmp_path)
 
 
 @pytest.fixture
@@ -161,16 +187,33 @@ def idle_sockets(small: Served, large: Served) -> Iterator[IdleSockets]:
         yield sockets
 
 
+@pytest.fixture(scope="session")
+def other_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with on_postgresql_and_redis(tmp_path_factory.mktemp("stacks")) as run:
+        yield run
+
+
+# What takes long goes on from the first test here, and is looked at last.
+LONG = ("other_stack", "idle_sockets")
+
+
 @pytest.fixture(scope="session", autouse=True)
-def idle_from_the_start(request: pytest.FixtureRequest) -> None:
-    """Where idle sockets are asked for at all, they wait while the other tests run."""
-    if any("idle_sockets" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        request.getfixturevalue("idle_sockets")
+def from_the_start(request: pytest.FixtureRequest) -> None:
+    for name in LONG:
+        if any(_asks_for(item, name) for item in request.session.items):
+            request.getfixturevalue(name)
+
+
+# What the clock judges comes after these, when little else runs.
+LAST = "soaks"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The test of idle sockets last: by then they have been idle for long."""
-    items.sort(key=lambda item: "idle_sockets" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: [_asks_for(item, name) for name in (LAST, *LONG)])
+
+
+def _asks_for(item: pytest.Item, fixture: str) -> bool:
+    return fixture in getattr(item, "fixturenames", ())
 
 
 def pytest_runtest_setup() -> None:

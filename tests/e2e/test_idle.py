@@ -3,9 +3,7 @@
 import asyncio
 import time
 
-from tests.e2e.idle import IdleSockets
-
-LONG = 60.0  # seconds
+from tests.e2e.idle import LONG, IdleSockets
 
 
 async def test_a_socket_that_is_idle_for_a_minute_is_not_closed(idle_sockets: IdleSockets) -> None:

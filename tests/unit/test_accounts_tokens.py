@@ -5,10 +5,13 @@ import jwt
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.utils import timezone
+from rest_framework_simplejwt import tokens as library
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts import tokens
+from accounts.models import RevokedFamily
 
 
 @pytest.fixture
@@ -75,9 +78,9 @@ def test_a_good_access_token_names_its_user_and_its_end_in_one_query(
 ):
     access = tokens.issue(ada).access
     with django_assert_num_queries(1):
-        user, expires = tokens.holder(access)
+        user, token = tokens.holder(access)
     assert user == ada
-    assert expires == AccessToken(access)["exp"]
+    assert token["exp"] == AccessToken(access)["exp"]
 
 
 def test_the_tokens_of_a_user_who_may_not_sign_in_are_refused(ada):
@@ -149,6 +152,73 @@ def test_the_signing_key_is_not_the_key_of_everything_else(settings):
 
 
 def test_tokens_carry_no_name_and_no_address(ada):
-    known = {"token_type", "exp", "iat", "jti", "user_id", "hash_password", "aud", "iss"}
-    for kind in (AccessToken, RefreshToken):
-        assert set(kind.for_user(ada).payload) <= known
+    known = {"token_type", "exp", "iat", "jti", "user_id", "hash_password", "family", "aud", "iss"}
+    pair = tokens.issue(ada)
+    assert set(AccessToken(pair.access).payload) <= known
+    assert set(RefreshToken(pair.refresh).payload) <= known
+
+
+# --- families ---
+
+
+def test_tokens_that_were_exchanged_are_of_one_family_and_another_sign_in_is_another(ada):
+    first = tokens.issue(ada)
+    second = tokens.rotate(first.refresh)
+    third = tokens.rotate(second.refresh)
+    family = AccessToken(first.access)["family"]
+    for pair in (second, third):
+        assert AccessToken(pair.access)["family"] == family
+    assert AccessToken(tokens.issue(ada).access)["family"] != family
+
+
+def test_a_refresh_token_from_before_there_were_families_begins_one(ada):
+    old = RefreshToken.for_user(ada)
+    pair = tokens.rotate(str(old))
+    assert AccessToken(pair.access)["family"] == old["jti"]
+
+
+def test_to_revoke_ends_the_whole_family_and_no_other(ada):
+    first, other = tokens.issue(ada), tokens.issue(ada)
+    second = tokens.rotate(first.refresh)
+    tokens.revoke(second.refresh)
+    for pair in (first, second):
+        with pytest.raises(tokens.TokenRefused):
+            tokens.holder(pair.access)
+    assert tokens.holder(other.access)[0] == ada
+
+
+def test_what_was_exchanged_while_its_family_was_revoked_is_worth_nothing(ada, monkeypatch):
+    refresh = tokens.issue(ada).refresh
+    monkeypatch.setattr(RefreshToken, "check_blacklist", lambda token: None)
+    slipped = tokens.rotate(refresh)
+    tokens.revoke(refresh)
+    with pytest.raises(tokens.TokenRefused):
+        tokens.holder(slipped.access)
+    with pytest.raises(tokens.TokenRefused):
+        tokens.rotate(slipped.refresh)
+
+
+def test_a_spent_refresh_token_does_not_end_the_family(ada):
+    first = tokens.issue(ada)
+    second = tokens.rotate(first.refresh)
+    with pytest.raises(tokens.TokenRefused):
+        tokens.revoke(first.refresh)
+    assert tokens.holder(second.access)[0] == ada
+
+
+def test_revoked_families_are_forgotten_once_none_of_their_tokens_can_be_alive(ada):
+    tokens.revoke(tokens.issue(ada).refresh)
+    RevokedFamily.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    tokens.revoke(tokens.issue(ada).refresh)
+    assert RevokedFamily.objects.count() == 1
+
+
+def test_a_token_of_a_worker_whose_clock_is_five_minutes_ahead_is_good_at_the_others(
+    ada, monkeypatch
+):
+    now = library.aware_utcnow()
+    with monkeypatch.context() as patch:
+        patch.setattr(library, "aware_utcnow", lambda: now + timedelta(minutes=5))
+        pair = tokens.issue(ada)
+    assert tokens.holder(pair.access)[0] == ada
+    assert tokens.rotate(pair.refresh)

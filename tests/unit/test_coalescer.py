@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from realtime.coalescer import LONGEST_DELAY, Coalescer
 from realtime.group import Group
 from realtime.outbox import Frames
@@ -83,7 +85,7 @@ def test_after_a_long_flush_the_next_waits_as_long() -> None:
     receive(group, 1)
     clock.turn()
     receive(group, 1)
-    assert clock.turn() == [0.005]
+    assert clock.turn() == [pytest.approx(0.005)]
 
 
 def test_it_never_waits_longer_than_the_limit() -> None:
@@ -91,7 +93,7 @@ def test_it_never_waits_longer_than_the_limit() -> None:
     receive(group, 1)
     clock.turn()
     receive(group, 1)
-    assert clock.turn() == [LONGEST_DELAY]
+    assert clock.turn() == [pytest.approx(LONGEST_DELAY)]
 
 
 def test_a_short_flush_ends_the_waiting() -> None:
@@ -101,6 +103,18 @@ def test_a_short_flush_ends_the_waiting() -> None:
     reader.pace = 0.0
     receive(group, 1)
     clock.turn()
+    receive(group, 1)
+    assert clock.turn() == [0.0]
+
+
+def test_who_comes_after_the_rest_does_not_wait() -> None:
+    clock, _, group, _ = scene(pace=0.005)
+    receive(group, 1)
+    clock.turn()
+    clock.now += 0.004
+    receive(group, 1)
+    assert clock.turn() == [pytest.approx(0.001)]
+    clock.now += 3600
     receive(group, 1)
     assert clock.turn() == [0.0]
 
@@ -127,4 +141,4 @@ def test_a_group_that_is_gone_leaves_nothing_behind() -> None:
     receive(group, 1)
     clock.turn()
     coalescer.forget(group)
-    assert coalescer._durations == {}
+    assert coalescer._rests_until == {}

@@ -1,10 +1,10 @@
-"""The base of all socket consumers: what becomes of exceptions, credentials and endings."""
+"""The base of all socket consumers: what becomes of exceptions, credentials and frames."""
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -14,100 +14,42 @@ from channels.testing import WebsocketCommunicator
 from django.db import InterfaceError, OperationalError
 
 from realtime import consumer as module
+from realtime import testing
 from realtime.close_codes import CloseCode, ErrorCode
-from realtime.consumer import SocketConsumer
 from realtime.credentials import Credential
 from realtime.errors import FrameError, Refused
-from realtime.frames import ClientFrame, Decoder, Person, ServerFrame
 from realtime.hub import hubs
-from tests.sockets import Socket
-
-Step = Callable[["Consumer"], Awaitable[None]]
-
-
-class Do(ClientFrame, tag="do-it"):
-    client_id: str = ""
-
-
-class Welcome(ServerFrame, tag="welcome"):
-    connection_id: str
-
-
-class Consumer(SocketConsumer):
-    """Its life is told by the test: `entering`, `doing` and `leaving` are steps of it."""
-
-    decoder = Decoder([Do])
-    entering: Step | None = None
-    doing: Step | None = None
-    leaving: Step | None = None
-    left = 0
-
-    async def enter(self) -> None:
-        if self.entering:
-            await type(self).entering(self)  # type: ignore[misc]
-        self.answer(Welcome(connection_id=self.connection_id))
-
-    async def on_do_it(self, frame: Do) -> None:
-        if self.doing:
-            await type(self).doing(self)  # type: ignore[misc]
-
-    async def leave(self) -> None:
-        type(self).left += 1
-        if self.leaving:
-            await type(self).leaving(self)  # type: ignore[misc]
-
-
-def consumer(**steps: Step) -> type[Consumer]:
-    return type("Consumer", (Consumer,), {"left": 0, **steps})
-
-
-def raising(error: Exception) -> Step:
-    async def step(_: Consumer) -> None:
-        raise error
-
-    return step
-
-
-PERSON = Person(id="7", name="Ada")
-
-
-def credential(**fields: Any) -> Credential:
-    return Credential(user=object(), person=PERSON, kind="test", **fields)
-
-
-@asynccontextmanager
-async def connected(
-    kind: type[Consumer], *, given: Credential | None = None, **scope: Any
-) -> AsyncIterator[Socket]:
-    communicator = WebsocketCommunicator(kind.as_asgi(), "/ws/test/")
-    communicator.scope.update(credential=given or credential(), **scope)
-    await communicator.connect(timeout=5)
-    try:
-        yield Socket(communicator)
-    finally:
-        await communicator.disconnect(timeout=5)
-
-
-@asynccontextmanager
-async def welcomed(kind: type[Consumer], **options: Any) -> AsyncIterator[Socket]:
-    async with connected(kind, **options) as socket:
-        socket.welcome = await socket.until("welcome")
-        yield socket
+from realtime.limit_store import Rate
+from tests.consumers import Consumer, Do, connected, consumer, credential, raising, welcomed
 
 
 @pytest.fixture
 def logs() -> Any:
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as entries:
-        module.logger = structlog.get_logger("realtime.consumer")
         yield entries
 
 
-@pytest.fixture(autouse=True)
-def fresh_logger() -> Any:
-    """A logger that was used once keeps its processors: each test gets its own."""
-    before = module.logger
-    yield
-    module.logger = before
+# --- services ---
+
+
+class Slow:
+    """A limit of one frame in a hundred seconds."""
+
+    rate = Rate(100.0, 0.0)
+
+
+async def test_services_are_what_the_application_was_given() -> None:
+    heard: list[str] = []
+    logger = SimpleNamespace(error=lambda event, **_: heard.append(event))
+    services = {"logger": logger, "clock": lambda: 7.0, "frame_limit": Slow}
+    kind = consumer(doing=raising(RuntimeError("secret")))
+    async with welcomed(kind, services=services) as socket:
+        await socket.send(type="do-it")
+        assert (await socket.until("error"))["code"] == "internal"
+        await socket.send(type="ping")
+        refused = await socket.until("error")
+    assert (refused["code"], refused["retry_after"]) == ("rate_limited", 100.001)
+    assert heard == ["handler_failed"]
 
 
 # --- exceptions ---
@@ -207,7 +149,7 @@ async def test_leaving_is_called_when_entering_is_cut_off() -> None:
     kind = consumer(entering=forever)
     communicator = WebsocketCommunicator(kind.as_asgi(), "/ws/test/")
     communicator.scope["credential"] = credential()
-    await communicator.connect(timeout=5)
+    await communicator.connect(timeout=testing.TIMEOUT)
     communicator.future.cancel()
     await asyncio.gather(communicator.future, return_exceptions=True)
     assert communicator.future.cancelled()
@@ -253,31 +195,36 @@ async def test_a_credential_that_has_expired_already_ends_it_at_once() -> None:
 async def test_a_refresh_puts_the_end_off() -> None:
     later = time.time() + 3600
 
-    async def refresh(access: str) -> float:
+    async def refresh(access: str) -> Credential:
         assert access == "new"
-        return later
+        return credential(expires=later)
 
-    given = credential(expires=time.time() + 0.15, refresh=refresh)
+    given = credential(expires=time.time() + 60, refresh=refresh)
     async with welcomed(Consumer, given=given) as socket:
+        (serving,) = hubs.get().sockets
+        first = serving._expiry  # type: ignore[attr-defined]
         await socket.send(type="refresh", access="new", ref="r")
         answer = await socket.until("refreshed")
         assert answer["ref"] == "r"
         assert datetime.fromisoformat(answer["expires"]).timestamp() == pytest.approx(later, abs=1)
-        await asyncio.sleep(0.2)  # the first credential's end has passed
-        await socket.send(type="ping")
-        await socket.until("pong")
+        assert first.cancelled()
+        now = asyncio.get_running_loop().time()
+        assert serving._expiry.when() - now == pytest.approx(3600, abs=60)  # type: ignore[attr-defined]
 
 
 async def test_anothers_token_is_refused_and_the_socket_ends_when_it_would_have() -> None:
-    async def refresh(_: str) -> float:
+    async def refresh(_: str) -> Credential:
         raise FrameError(ErrorCode.FORBIDDEN, "The token is another person's.")
 
-    given = credential(expires=time.time() + 0.15, refresh=refresh)
+    given = credential(expires=time.time() + 3600, refresh=refresh)
     async with welcomed(Consumer, given=given) as socket:
+        (serving,) = hubs.get().sockets
+        ending = serving._expiry  # type: ignore[attr-defined]
         await socket.send(type="refresh", access="another's", ref="r")
         answer = await socket.until("error")
         assert (answer["code"], answer["ref"]) == ("forbidden", "r")
-        assert await socket.closed() == 4401
+        assert serving._expiry is ending  # type: ignore[attr-defined]
+        assert not ending.cancelled()
 
 
 async def test_what_does_not_expire_cannot_be_refreshed() -> None:
@@ -296,52 +243,46 @@ async def test_the_expiry_of_a_socket_that_is_gone_concerns_nobody() -> None:
 # --- frames ---
 
 
-async def test_work_in_the_background_is_bounded_at_64_frames(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_no_more_than_64_frames_of_a_socket_are_under_way() -> None:
     begun: list[int] = []
-    go_on = asyncio.Event()
-
-    async def work() -> None:
-        begun.append(1)
-        await go_on.wait()
 
     async def doing(self: Consumer) -> None:
-        await self.in_background(Do(), work())
+        await self.begin()
+        begun.append(1)
 
     async with welcomed(consumer(doing=doing)) as socket:
+        (busy,) = hubs.get().sockets
         for _ in range(100):
             await socket.send(type="do-it")
-        async with asyncio.timeout(5):
-            while len(begun) < module.BACKGROUND_LIMIT:  # noqa: ASYNC110 - by the consumer's tasks
+        async with asyncio.timeout(60):
+            while len(begun) < module.BACKGROUND_LIMIT:  # noqa: ASYNC110 - by the consumer
                 await asyncio.sleep(0)
         for _ in range(50):
             await asyncio.sleep(0)
         assert len(begun) == module.BACKGROUND_LIMIT == 64
-        go_on.set()
+        for _ in range(36):
+            busy.finish(Do())  # type: ignore[attr-defined]
         await socket.quiet()
         assert len(begun) == 100
 
 
-async def test_what_fails_in_the_background_is_answered_like_the_rest(logs: list[Any]) -> None:
-    async def work() -> None:
-        raise LookupError
-
+async def test_what_fails_later_is_answered_and_logged_like_the_rest(logs: list[Any]) -> None:
     async def doing(self: Consumer) -> None:
-        await self.in_background(Do(ref="r", client_id="c"), work())
+        await self.begin()
 
     async with welcomed(consumer(doing=doing)) as socket:
         await socket.send(type="do-it")
+        await socket.quiet()
+        (busy,) = hubs.get().sockets
+        busy.finish(Do(ref="r", client_id="c"), LookupError())  # type: ignore[attr-defined]
         answer = await socket.until("error")
         assert (answer["code"], answer["ref"], answer["client_id"]) == ("internal", "r", "c")
     assert [entry["connection_id"] for entry in logs] == [socket.welcome["connection_id"]]
 
 
-async def test_bad_frames_that_are_a_minute_apart_are_forgiven(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "MALFORMED_WINDOW", 0.0)
-    async with welcomed(Consumer) as socket:
+async def test_bad_frames_that_are_seconds_apart_are_forgiven() -> None:
+    clock = itertools.count(0.0, 4.0)
+    async with welcomed(Consumer, services={"clock": lambda: next(clock)}) as socket:
         for _ in range(25):
             await socket.send_text("{")
         for _ in range(25):
@@ -381,7 +322,7 @@ async def test_a_client_that_reads_nothing_is_not_heard_after_the_end_either() -
     scope = {"type": "websocket", "path": "/", "credential": credential()}
     app = asyncio.create_task(consumer(doing=doing).as_asgi()(scope, frames.get, send))
     frames.put_nowait({"type": "websocket.connect"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not hubs.get().sockets:  # noqa: ASYNC110 - by the consumer's task
             await asyncio.sleep(0)
     (ended,) = hubs.get().sockets

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 
 from realtime import database
 
@@ -71,13 +71,15 @@ async def test_the_callers_context_goes_along_and_stays_as_it_was() -> None:
 
 async def test_one_slow_query_holds_up_nobody() -> None:
     answered = threading.Event()
-    slow = asyncio.create_task(database.run(answered.wait, 5))
+    slow = asyncio.create_task(database.run(answered.wait, 30))
     await database.run(answered.set)
     assert await slow
 
 
-async def test_there_are_no_more_threads_than_the_setting_says(settings: Any) -> None:
-    settings.REALTIME_DATABASE_THREADS = 2
+async def test_there_are_no_more_threads_than_the_setting_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "THREADS", 2)
     most = now = 0
     lock = threading.Lock()
     both = threading.Barrier(2)
@@ -87,7 +89,7 @@ async def test_there_are_no_more_threads_than_the_setting_says(settings: Any) ->
         with lock:
             now += 1
             most = max(most, now)
-        both.wait(5)
+        both.wait(30)
         with lock:
             now -= 1
 
@@ -119,8 +121,59 @@ async def test_a_failure_gives_the_connection_back_as_well(
     assert connection.released == 1
 
 
-async def test_sqlite_is_opened_once_per_thread(settings: Any) -> None:
-    settings.REALTIME_DATABASE_THREADS = 1
+class Away:
+    """A database that is away, with one thread to find that out, and what was asked of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(database, "THREADS", 1)
+        monkeypatch.setattr(database, "QUEUED_WHILE_AWAY", 0.01)
+        self.asked = 0
+        self.entered, self.answer = threading.Event(), threading.Event()
+
+    def ask(self) -> None:
+        self.asked += 1
+        self.entered.set()
+        self.answer.wait(30)
+        raise OperationalError("away")
+
+    def work(self) -> str:
+        self.asked += 1
+        return "done"
+
+
+async def after_the_first(away: Away, calls: int) -> list[Any]:
+    """What they come to that have waited for a thread while the first found nobody there."""
+    waiting = [asyncio.create_task(database.run(away.ask))]
+    assert await asyncio.to_thread(away.entered.wait, 30)
+    waiting += [asyncio.create_task(database.run(away.work)) for _ in range(calls)]
+    await asyncio.sleep(0.05)  # longer than they are to wait
+    away.answer.set()
+    return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_calls_that_waited_while_the_database_was_away_are_not_made_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    away = Away(monkeypatch)
+    outcomes = await after_the_first(away, 5)
+    assert [type(outcome) for outcome in outcomes] == [OperationalError] * 6
+    assert away.asked == 1
+    monkeypatch.setattr(database, "QUEUED_WHILE_AWAY", 60)  # however late its thread begins
+    assert await database.run(away.work) == "done", "who comes now is the next to try"
+
+
+async def test_calls_that_waited_for_their_turn_alone_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    away = Away(monkeypatch)
+    monkeypatch.setattr(database, "_away", False)
+    monkeypatch.setattr(away, "ask", lambda: away.entered.set() or away.answer.wait(30))
+    assert (await after_the_first(away, 2))[1:] == ["done", "done"]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="of SQLite")
+async def test_sqlite_is_opened_once_per_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "THREADS", 1)
 
     def opened() -> Any:
         with connection.cursor() as cursor:

@@ -1,6 +1,7 @@
 """Nonsense in the environment stops the start, and the message names the variable."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -94,7 +95,18 @@ def test_a_database_is_postgresql_or_sqlite(
     assert (config["ENGINE"], config["NAME"]) == (f"django.db.backends.{engine}", name)
 
 
-@pytest.mark.parametrize("value", ["x", "mysql://u:p@h/d", "postgres://h:port/d", "http://h/d"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("x", "mysql://u:p@h/d", "postgres://h:port/d", "http://h/d"),
+        *(
+            "postgres://h/d?sslmod=require",
+            "postgres://h/d?sslmode=banana",
+            "postgres://h/d?pool=1",
+        ),
+        *("postgres://h/d?connect_timeout=soon", "sqlite:////x?mode=ro", "sqlite:////x?timeout=x"),
+    ],
+)
 def test_a_database_is_nothing_else(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     read(monkeypatch, value)
     refused(environment.database, default="sqlite:////d.sqlite3")
@@ -132,7 +144,14 @@ def test_without_any_variable_the_site_starts() -> None:
         ("DATABASE_URL", "mysql://h/d"),
         ("CSRF_TRUSTED_ORIGINS", "chat.example"),
         ("TRUSTED_PROXIES", "1.5"),
+        ("LIMIT_FRAMES_PER_SECOND", "fast"),
+        ("LIMIT_SOCKETS_PER_USER", "1.5"),
+        ("LIMIT_GUESTS_PER_MINUTE", "-1"),
         ("REDIS_URL", "banana"),
+        ("REDIS_URL", "redis+sentinel://h"),
+        ("STATE_DIR", "var"),
+        ("STATE_DIR", "/dev/null/var"),
+        ("STATIC_ROOT", "static"),
         ("EMAIL_URL", "banana"),
     ],
 )
@@ -147,3 +166,25 @@ def test_with_debug_off_a_key_is_needed() -> None:
     started = start(DEBUG="off")
     assert started.returncode != 0
     assert "SECRET_KEY" in started.stderr
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "x", "secret", "changeme" * 3, "a" * 60, "abab" * 20, f"django-insecure-{'x1y2z3' * 9}"],
+)
+def test_with_debug_off_a_key_that_could_be_guessed_stops_the_start(key: str) -> None:
+    started = start(DEBUG="off", SECRET_KEY=key)
+    assert started.returncode != 0
+    assert "SECRET_KEY" in started.stderr
+    assert not key or f"'{key}'" not in started.stderr
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "sockets"),
+    [(1024, 922), (65_536, 58_983), (256, 156), (50, 1), (resource.RLIM_INFINITY, 0)],
+)
+def test_a_process_has_as_many_sockets_as_leave_files_for_all_else(
+    monkeypatch: pytest.MonkeyPatch, descriptors: int, sockets: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    assert environment.most_sockets() == sockets

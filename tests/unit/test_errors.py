@@ -6,6 +6,7 @@ from django.db import OperationalError
 from django.http import Http404
 from django.urls import include, path
 from rest_framework import exceptions, serializers
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
@@ -105,6 +106,22 @@ def test_who_is_too_fast_is_told_when_to_return(error, seconds, api):
     answer = api.get("/api/x/")
     assert answer.json()["retry_after"] == seconds
     assert int(answer.headers["Retry-After"]) >= seconds
+
+
+@pytest.mark.parametrize(
+    ("detail", "code"),
+    [
+        ({"a": [ErrorDetail("x", "max_length")]}, "too_long"),
+        ({"a": [ErrorDetail("x", "max_length")], "b": {"c": [["x"]]}}, "bad_frame"),
+        ({"a": [{}, {"b": [ErrorDetail("x", "max_length")]}]}, "too_long"),
+        ({"a": [ErrorDetail("x", "max_length"), "y"]}, "bad_frame"),
+        ("x", "bad_frame"),
+    ],
+)
+def test_what_is_wrong_only_in_its_length_is_too_long(detail, code, api):
+    Raising.error = exceptions.ValidationError(detail)
+    answer = api.get("/api/x/")
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
 @pytest.mark.parametrize(
@@ -208,3 +225,25 @@ def test_an_error_that_nobody_foresaw_is_a_500_in_json(api):
 def test_an_unknown_path_of_the_api_is_answered_in_json(api):
     answer = api.get("/api/nothing/")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [
+        ("GET", "search/?q=tea&room=general"),
+        ("POST", "rooms/general/uploads/"),
+        ("POST", "rooms/no-such-room/uploads/"),
+        ("PATCH", "rooms/general/messages/7/"),
+        ("DELETE", "rooms/general/messages/7/"),
+    ],
+)
+def test_what_the_protocol_names_and_is_not_built_is_unsupported_whoever_asks(method, route):
+    for client in (APIClient(), APIClient(enforce_csrf_checks=True)):
+        answer = client.generic(method, f"/api/{route}", b"", "text/plain")
+        assert (answer.status_code, answer.json()["code"]) == (404, "unsupported")
+
+
+@pytest.mark.django_db
+def test_what_is_not_built_is_not_in_the_schema():
+    paths = APIClient().get("/api/schema/?format=json").json()["paths"]
+    assert not [path for path in paths if "search" in path or "upload" in path]

@@ -5,7 +5,7 @@ from msgspec import Meta
 
 from realtime.close_codes import ErrorCode
 from realtime.errors import FrameError
-from realtime.frames import ClientFrame, Decoder, Ping
+from realtime.frames import ClientFrame, Decoder, Ping, glimpse
 
 
 class Say(ClientFrame, tag="say"):
@@ -70,11 +70,37 @@ def test_what_is_not_built_is_unsupported_and_does_not_count() -> None:
     assert not error.malformed
 
 
-def test_an_error_repeats_ref_and_client_id() -> None:
-    error = refusal('{"type":"say","client_id":"c","ref":"r"}')
-    assert (error.ref, error.client_id) == ("r", "c")
+def test_an_error_repeats_ref_client_id_and_topic() -> None:
+    error = refusal('{"type":"say","client_id":"c","ref":"r","topic":"t"}')
+    assert (error.ref, error.client_id, error.topic) == ("r", "c", "t")
 
 
 def test_an_error_never_repeats_what_the_contract_does_not_allow_there() -> None:
-    error = refusal('{"type":"say","client_id":["c"],"ref":"' + "r" * 65 + '"}')
-    assert (error.ref, error.client_id) == (None, None)
+    long = f'"ref":"{"r" * 65}","topic":"{"t" * 101}"'
+    error = refusal('{"type":"say","client_id":["c"],' + long + "}")
+    assert (error.ref, error.client_id, error.topic) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "-Infinity", "1e999", "9007199254740993", "9" * 5000, r'"\u0000"', r'"\ud800"',
+     "[" * 8 + "]" * 8],
+)  # fmt: skip
+def test_an_error_of_what_is_not_strict_says_whose_it_is(value: str) -> None:
+    error = refusal('{"type":"say","ref":"r","client_id":"c","topic":"t","text":' + value + "}")
+    assert error.code is ErrorCode.BAD_FRAME
+    assert (error.ref, error.client_id, error.topic) == ("r", "c", "t")
+    assert glimpse('{"ref":"r","text":' + value + "}") == {"ref": "r"}
+
+
+@pytest.mark.parametrize(
+    "value", ["9" * 70, r'"\u0000"', r'"\ud800"', "NaN", "7", '{"a":1}', "null"]
+)
+def test_an_error_repeats_no_ref_that_is_none(value: str) -> None:
+    assert refusal('{"type":"say","ref":' + value + ',"text":NaN}').ref is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 30_000, "[]", '"ref"', "null"])
+def test_of_what_is_no_frame_nothing_is_repeated(text: str) -> None:
+    assert refusal(text).ref is None
+    assert glimpse(text) == {}

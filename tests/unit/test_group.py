@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable
+from secrets import token_urlsafe
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from realtime.group import AHEAD_LIMIT, JOINING_BUFFER, Group
@@ -14,8 +15,8 @@ from realtime.packet import Packet
 class Member:
     """Each packet's payload is its `seq`."""
 
-    def __init__(self, connection_id: str = "c", person_id: str = "p") -> None:
-        self.connection_id = connection_id
+    def __init__(self, connection_id: str | None = None, person_id: str = "p") -> None:
+        self.connection_id = connection_id or token_urlsafe()
         self.person_id = person_id
         self.seqs: list[int | None] = []
         self.writes = 0
@@ -91,6 +92,18 @@ def test_too_much_ahead_of_a_gap_is_left_to_the_log() -> None:
     assert member.seqs == list(range(1, AHEAD_LIMIT + 100))
 
 
+def test_where_the_log_has_lost_some_the_group_goes_on_from_what_is_left() -> None:
+    member = Member()
+    group = group_with(member)
+    receive(group, 1, 90, 3)
+    group.heal(entries([80, 81, 82]))
+    receive(group, 82, 83)
+    assert member.seqs == [1, 80, 81, 82, 83]
+    group.heal(entries(range(84, 90)))
+    assert member.seqs == [1, *range(80, 91)]
+    assert not group.has_gap
+
+
 def test_transient_packets_wait_for_nothing() -> None:
     member = Member()
     group = group_with(member)
@@ -119,15 +132,51 @@ def test_a_joiner_gets_what_came_since_its_read_and_nothing_twice() -> None:
     assert second.seqs == [3, 4]
 
 
-def test_a_joiner_whose_buffer_ran_over_is_told_that_entries_are_missing() -> None:
+def test_a_joiner_whose_buffer_ran_over_goes_live_once_it_has_read_what_is_missing() -> None:
     first, second = Member(), Member()
     group = group_with(first)
     group.join(second)
     receive(group, *range(1, JOINING_BUFFER + 10))
     assert not group.go_live(second, after=0)
-    assert second.seqs == []
     receive(group, JOINING_BUFFER + 10)
-    assert second.seqs == [JOINING_BUFFER + 10]
+    assert second.seqs == []
+    assert group.go_live(second, after=JOINING_BUFFER)
+    receive(group, JOINING_BUFFER + 11)
+    assert second.seqs == list(range(JOINING_BUFFER + 1, JOINING_BUFFER + 12))
+
+
+def test_a_joiner_misses_nothing_where_another_who_read_later_began_the_group() -> None:
+    early, late = Member(), Member()
+    group = new_group()
+    group.join(early)
+    group.join(late)
+    group.start_at(17)
+    assert group.go_live(late, after=17)
+    assert not group.go_live(early, after=14)
+    receive(group, 18)
+    assert group.go_live(early, after=17)
+    receive(group, 19)
+    assert early.seqs == late.seqs == [18, 19]
+
+
+def test_a_joiner_who_read_further_than_the_group_gets_what_follows_that() -> None:
+    first, second = Member(), Member()
+    group = group_with(first)
+    group.join(second)
+    assert group.go_live(second, after=2)
+    receive(group, 1, None, 2, 3)
+    assert (first.seqs, second.seqs) == ([1, None, 2, 3], [None, 3])
+    assert not group._beyond
+
+
+def test_one_who_leaves_before_the_group_has_come_so_far_leaves_nothing_behind() -> None:
+    first, second = Member(), Member()
+    group = group_with(first)
+    group.join(second)
+    group.go_live(second, after=2)
+    group.leave(second)
+    receive(group, 1)
+    assert not group._beyond
 
 
 def test_a_packet_skips_one_connection_or_all_of_a_person() -> None:
@@ -198,7 +247,8 @@ _steps = st.lists(
         st.tuples(st.just("hint"), st.integers(0, 30)),
         st.tuples(st.just("heal"), st.just(0)),
         st.tuples(st.just("join"), st.just(0)),
-        st.tuples(st.just("live"), st.just(0)),
+        st.tuples(st.just("read"), st.integers(0, 2)),
+        st.tuples(st.just("live"), st.integers(0, 2)),
         st.tuples(st.just("leave"), st.integers(0, 5)),
         st.tuples(st.just("transient"), st.just(0)),
         st.tuples(st.just("flush"), st.just(0)),
@@ -207,17 +257,44 @@ _steps = st.lists(
 )
 
 
+_OVERTAKEN = [
+    *(("join", 0), ("join", 0), ("read", 0), ("post", 1), ("read", 1)),
+    *(("live", 1), ("post", 1), ("live", 0)),
+]
+
+
 @given(_steps)
+@example(_OVERTAKEN)
 def test_every_member_gets_the_log_in_order_whatever_is_lost_repeated_or_late(  # noqa: C901
     steps: list[tuple[str, int]],
 ) -> None:
-    """`post` grows the log; `hint` delivers, late, again or never, any entry of it."""
+    """`post` grows the log; `hint` delivers, late, again or never, any entry of it.
+
+    Joiners read the head and go live in any order.
+    """
     group = Group("room.1", on_waiting=lambda _: None)
-    group.start_at(0)
     head = 0
-    joining: list[tuple[Member, int]] = []
-    live: list[tuple[Member, int]] = []
-    gone: list[tuple[Member, int]] = []
+    joining: list[Member] = []
+    started: dict[Member, int] = {}
+    live: list[Member] = []
+    gone: list[Member] = []
+
+    def heal() -> None:
+        if group.last is not None:
+            group.heal(entries(range(group.last + 1, head + 1)))
+
+    def go_live(member: Member) -> None:
+        """As Hub.catch_up and LogConsumer.go_live do."""
+        start = started.setdefault(member, head)
+        group.start_at(start)
+        assert group.last is not None
+        if group.last < start:
+            heal()
+        if not group.go_live(member, after=start):
+            member.seqs += range(start + 1, head + 1)
+            heal()
+            assert group.go_live(member, after=head)
+
     for step, number in steps:
         if step == "post":
             head += number
@@ -228,24 +305,22 @@ def test_every_member_gets_the_log_in_order_whatever_is_lost_repeated_or_late(  
         elif step == "flush":
             group.flush()
         elif step == "heal":
-            group.heal(entries(range((group.last or 0) + 1, head + 1)))
+            heal()
         elif step == "join":
-            member = Member()
-            group.join(member)
-            joining.append((member, head))
-        elif step == "live" and joining:
-            member, read_head = joining.pop(0)
-            group.heal(entries(range((group.last or 0) + 1, read_head + 1)))  # Hub.catch_up
-            assert group.go_live(member, after=read_head)
-            live.append((member, read_head))
+            joining.append(Member())
+            group.join(joining[-1])
+        elif step == "read" and number < len(joining):
+            started.setdefault(joining[number], head)
+        elif step == "live" and number < len(joining):
+            live.append(joining.pop(number))
+            go_live(live[-1])
         elif step == "leave" and number < len(live):
-            member, start = live.pop(number)
-            group.leave(member)
-            gone.append((member, start))
-    group.heal(entries(range((group.last or 0) + 1, head + 1)))
+            gone.append(live.pop(number))
+            group.leave(gone[-1])
+    heal()
     group.flush()
-    for member, start in live:
-        assert [s for s in member.seqs if s] == list(range(start + 1, head + 1))
-    for member, start in gone:
-        seqs = [s for s in member.seqs if s]
+    for member in live:
+        assert [s for s in member.seqs if s] == list(range(started[member] + 1, head + 1))
+    for member in gone:
+        seqs, start = [s for s in member.seqs if s], started[member]
         assert seqs == list(range(start + 1, start + 1 + len(seqs)))

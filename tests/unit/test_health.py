@@ -1,20 +1,40 @@
 import asyncio
+import json
+from types import SimpleNamespace
 from unittest.mock import AsyncMock
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 from channels.layers import channel_layers
-from django.db import OperationalError
-from django.test import AsyncClient
+from django.db import OperationalError, connection
 
 from chatsite import health
+from chatsite.asgi import application
+from realtime import database
 
 pytestmark = pytest.mark.django_db
+
+TIMEOUT = 60  # seconds until what should come is given up
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
+    monkeypatch.setattr(health, "_applied", True)
+    monkeypatch.setattr(health, "CHECK_TIMEOUT", 60)
+    monkeypatch.setattr(database, "QUEUED_WHILE_AWAY", 60)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Nobody has looked at the migrations yet."""
     monkeypatch.setattr(health, "_applied", False)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """With a database that answers at once."""
     monkeypatch.setattr(health, "CHECK_TIMEOUT", 0.5)
+    monkeypatch.setattr(health, "database_answers", AsyncMock())
 
 
 @pytest.fixture
@@ -28,63 +48,112 @@ def failing(monkeypatch):
     return fail
 
 
-def test_a_living_process_says_so(client):
-    answer = client.get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-    assert answer.headers["Cache-Control"] == "no-store"
-
-
-def test_a_process_that_can_serve_says_so(client):
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+async def ask(path, method="GET", *, host="localhost", root_path=""):
+    """Of the whole site, over plain HTTP."""
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": root_path + path,
+        "root_path": root_path,
+        "query_string": b"",
+        "headers": [(b"host", host.encode())],
+    }
+    asked = ApplicationCommunicator(application, scope)
+    await asked.send_input({"type": "http.request", "body": b""})
+    start = await asked.receive_output(TIMEOUT)
+    body = (await asked.receive_output(TIMEOUT)).get("body", b"")
+    await asked.wait(TIMEOUT)
+    headers = {name.lower().decode(): value.decode() for name, value in start["headers"]}
+    is_json = body and headers["content-type"] == "application/json"
+    said = json.loads(body) if is_json else None
+    return SimpleNamespace(status=start["status"], headers=headers, body=body, said=said)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_any_host_and_plain_http_will_do(path, client, settings):
+async def test_a_process_that_lives_and_can_serve_says_so(path):
+    answer = await ask(path)
+    assert (answer.status, answer.said) == (200, {"status": "ok"})
+    assert answer.headers == {
+        "cache-control": "no-store",
+        "content-type": "application/json",
+        "content-length": str(len(answer.body)),
+    }
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "evil.example", "not a host", ""])
+async def test_any_host_and_plain_http_will_do(path, host, settings):
     settings.ALLOWED_HOSTS = ["chat.example"]
     settings.SECURE_SSL_REDIRECT = True
-    for host in ("10.0.0.7:8000", "evil.example", "not a host", ""):
-        assert client.get(path, headers={"host": host}).status_code == 200
+    assert (await ask(path, host=host)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_nothing_but_reading_is_allowed(path, client):
-    assert client.head(path).status_code == 200
-    assert client.post(path).status_code == 405
+async def test_nothing_but_reading_is_allowed(path):
+    head, refused = await ask(path, "HEAD"), await ask(path, "POST")
+    assert (head.status, head.body) == (200, b"")
+    assert int(head.headers["content-length"]) > 0
+    assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_the_living_process_does_not_ask_the_database(client, django_assert_num_queries):
-    with django_assert_num_queries(0):
-        client.get("/healthz")
+async def test_a_site_below_a_path_is_asked_there():
+    assert (await ask("/healthz", root_path="/chat")).status == 200
 
 
-def test_without_a_database_the_process_lives_and_is_not_ready(client, failing):
+@pytest.mark.parametrize("path", ["/healthz/", "/healthz/x", "/x/healthz", "/Healthz"])
+async def test_other_paths_go_on(path):
+    assert (await ask(path)).status == 404
+
+
+async def test_the_living_process_asks_neither_database_nor_layer_and_waits_for_nothing(
+    failing, layer
+):
     failing("_select_one")
-    answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json() == {"status": "unavailable", "failed": ["database"]}
-    assert client.get("/healthz").status_code == 200
+    layer.send = AsyncMock(side_effect=ConnectionError)
+    sent = []
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asked = health.Health(None)({"path": "/healthz", "method": "GET"}, None, send)
+    with pytest.raises(StopIteration):
+        asked.send(None)  # not a single turn of the loop
+    assert sent == ["http.response.start", "http.response.body"]
 
 
-def test_with_migrations_to_apply_the_process_is_not_ready(client, monkeypatch):
+async def test_without_a_database_the_process_is_not_ready_and_says_no_more_than_that(failing):
+    failing("_select_one")
+    answer = await ask("/readyz")
+    assert answer.status == 503
+    assert answer.said == {"status": "unavailable", "failed": ["database"]}
+
+
+async def test_a_connection_that_was_lost_is_not_kept(monkeypatch):
+    monkeypatch.setattr(database, "THREADS", 1)
+    database.shutdown()
+
+    def lose() -> None:
+        connection.ensure_connection()
+        connection.connection.close()
+
+    await database.run(lose)
+    assert [(await ask("/readyz")).status for _ in range(2)] == [503, 200]
+    database.shutdown()
+
+
+async def test_with_migrations_to_apply_the_process_is_not_ready(unchecked, monkeypatch):
     monkeypatch.setattr(
         "chatsite.health.MigrationExecutor.migration_plan",
         lambda self, targets: [("accounts.0009", False)],
     )
-    answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json()["failed"] == ["migrations"]
+    answer = await ask("/readyz")
+    assert (answer.status, answer.said["failed"]) == (503, ["migrations"])
 
 
-def test_applied_migrations_are_not_looked_at_again(client, failing):
-    client.get("/readyz")
+async def test_applied_migrations_are_not_looked_at_again(unchecked, failing):
+    assert (await ask("/readyz")).status == 200
     failing("_check_migrations")
-    assert client.get("/readyz").status_code == 200
-
-
-def test_what_failed_is_not_told_in_detail(client, failing):
-    failing("_select_one")
-    assert b"away" not in client.get("/readyz").content
+    assert (await ask("/readyz")).status == 200
 
 
 class Layer:
@@ -117,8 +186,21 @@ def layer(settings):
 
 
 async def test_a_layer_that_carries_a_message_is_ready_and_left_as_it_was(layer):
-    assert (await AsyncClient().get("/readyz")).status_code == 200
+    assert (await ask("/readyz")).status == 200
     assert not layer.listening
+
+
+@pytest.mark.parametrize(("up", "status"), [(True, 200), (False, 503)])
+async def test_a_process_that_does_not_hear_its_own_beats_is_not_ready(
+    layer, monkeypatch, up, status
+):
+    hubs = SimpleNamespace(all=lambda: [SimpleNamespace(up=up)])
+    monkeypatch.setattr(health, "hubs", hubs)
+    answer = await ask("/readyz")
+    assert (answer.status, answer.said.get("failed", [])) == (
+        status,
+        [] if up else ["layer"],
+    )
 
 
 async def test_a_message_sent_too_early_is_sent_again(layer, monkeypatch):
@@ -127,13 +209,13 @@ async def test_a_message_sent_too_early_is_sent_again(layer, monkeypatch):
         layer.send,
         AsyncMock(side_effect=lambda *_: setattr(layer, "send", carried)),
     )
-    assert (await AsyncClient().get("/readyz")).status_code == 200
+    assert (await ask("/readyz")).status == 200
 
 
-async def test_a_layer_that_loses_every_message_is_not_ready_and_left_as_it_was(layer):
+async def test_a_layer_that_loses_every_message_is_not_ready_and_left_as_it_was(layer, impatient):
     layer.send = AsyncMock()
-    answer = await AsyncClient().get("/readyz")
-    assert (answer.status_code, answer.json()["failed"]) == (503, ["layer"])
+    answer = await ask("/readyz")
+    assert (answer.status, answer.said["failed"]) == (503, ["layer"])
     await asyncio.sleep(0)
     assert not layer.listening
 
@@ -141,23 +223,17 @@ async def test_a_layer_that_loses_every_message_is_not_ready_and_left_as_it_was(
 @pytest.mark.parametrize("call", ["send", "receive"])
 async def test_a_layer_that_fails_is_not_ready(call, layer):
     setattr(layer, call, AsyncMock(side_effect=ConnectionError("secret")))
-    answer = await AsyncClient().get("/readyz")
-    assert (answer.status_code, answer.json()["failed"]) == (503, ["layer"])
+    answer = await ask("/readyz")
+    assert (answer.status, answer.said["failed"]) == (503, ["layer"])
     assert not layer.listening
 
 
-async def test_a_layer_that_never_answers_is_not_waited_for(layer):
+async def test_a_layer_that_never_answers_is_not_waited_for(layer, impatient):
     async def stuck(channel, message):
         try:
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
-            await asyncio.sleep(3)
+            await asyncio.Event().wait()
 
     layer.send = stuck
-    async with asyncio.timeout(2):
-        answer = await AsyncClient().get("/readyz")
-    assert answer.json()["failed"] == ["layer"]
-
-
-async def test_other_paths_go_on():
-    assert (await AsyncClient().get("/healthz/x")).status_code == 404
+    assert (await ask("/readyz")).said["failed"] == ["layer"]

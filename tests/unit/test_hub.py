@@ -2,103 +2,20 @@
 
 import asyncio
 import random
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from structlog.testing import capture_logs
 
 from realtime import hub as hub_module
 from realtime import link as link_module
 from realtime.hub import Hub
 from realtime.log import register_log
-from realtime.outbox import Frames
 from realtime.packet import Packet
-
-GROUP = "hubtest.1"
-
-
-class FakeLog:
-    def __init__(self) -> None:
-        self.seqs: list[int] = []
-        self.reads = 0
-        self.head_queries: list[list[str]] = []
-        self.broken = False
-
-    def read(self, owner_id: str, *, after: int, limit: int) -> list[tuple[int, bytes]]:
-        self.reads += 1
-        if self.broken:
-            raise ConnectionError
-        return [(seq, b"%d" % seq) for seq in self.seqs if seq > after][:limit]
-
-    def heads(self, owner_ids: Iterable[str]) -> dict[str, int]:
-        self.head_queries.append(sorted(owner_ids))
-        if self.broken:
-            raise ConnectionError
-        return {"1": len(self.seqs)}
-
-
-class FaultyLayer:
-    """A layer of several processes. `fault` says what becomes of a group's message."""
-
-    def __init__(self) -> None:
-        self.queues: dict[str, asyncio.Queue[Any]] = {}
-        self.groups: defaultdict[str, set[str]] = defaultdict(set)
-        self.sent: list[str] = []
-        self.fault: Callable[[dict[str, Any]], list[dict[str, Any]]] = lambda message: [message]
-        self.down = False
-
-    async def new_channel(self) -> str:
-        name = f"channel{len(self.queues)}"
-        self.queues[name] = asyncio.Queue()
-        return name
-
-    async def receive(self, channel: str) -> Any:
-        return await self.queues[channel].get()
-
-    async def send(self, channel: str, message: dict[str, Any]) -> None:
-        await self._take()
-        self.queues[channel].put_nowait(message)
-
-    async def group_add(self, group: str, channel: str) -> None:
-        await self._take()
-        self.groups[group].add(channel)
-
-    async def group_discard(self, group: str, channel: str) -> None:
-        await self._take()
-        self.groups[group].discard(channel)
-
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        await self._take()
-        self.sent.append(group)
-        for channel in self.groups[group]:
-            for copy in self.fault(message):
-                self.queues[channel].put_nowait(copy)
-
-    async def _take(self) -> None:
-        if self.down:
-            raise ConnectionError("the layer is down")
-
-
-class Client:
-    def __init__(self) -> None:
-        self.connection_id = f"c{id(self)}"
-        self.person_id = "1"
-        self.seqs: list[int] = []
-        self.heard = asyncio.Condition()
-
-    def deliver(self, frames: Frames) -> None:
-        self.seqs += [int(text) for text in frames.texts]
-        asyncio.get_running_loop().create_task(self._notify())
-
-    async def _notify(self) -> None:
-        async with self.heard:
-            self.heard.notify_all()
-
-    async def until(self, count: int) -> None:
-        async with asyncio.timeout(5), self.heard:
-            await self.heard.wait_for(lambda: len(self.seqs) >= count)
+from tests.hubs import GROUP, Client, FakeLog, FaultyLayer, follow, post
 
 
 @pytest.fixture
@@ -124,23 +41,8 @@ async def two_hubs(layer: FaultyLayer) -> AsyncIterator[tuple[Hub, Hub]]:
             await hub.close()
 
 
-async def follow(hub: Hub, log: FakeLog) -> Client:
-    client = Client()
-    group = hub.join(GROUP, client)
-    head = len(log.seqs)
-    await hub.catch_up(group, head=head)
-    group.go_live(client, after=head)
-    return client
-
-
-def post(hub: Hub, log: FakeLog) -> None:
-    seq = len(log.seqs) + 1
-    log.seqs.append(seq)
-    hub.publish(GROUP, Packet(b"%d" % seq, seq=seq))
-
-
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - a condition of another's state
             await asyncio.sleep(0.005)
 
@@ -155,6 +57,27 @@ async def test_a_post_reaches_the_members_in_every_process_with_one_send(log: Fa
             await client.until(1)
         assert layer.sent.count(GROUP) == 1
         assert all(client.seqs == [1] for client in clients)
+
+
+async def test_a_connection_is_skipped_where_it_is_and_no_other_process_looks_for_it(
+    log: FakeLog,
+) -> None:
+    layer = FaultyLayer()
+    messages: list[dict[str, Any]] = []
+    layer.fault = lambda message: messages.append(message) or [message]
+    async with two_hubs(layer) as (one, two):
+        sender, beside, elsewhere = [await follow(hub, log) for hub in (one, one, two)]
+        await eventually(lambda: len(layer.groups[GROUP]) == 2)
+        one.publish(GROUP, Packet(b"1", skip=sender.connection_id))
+        one.publish(GROUP, Packet(b"2", skip=elsewhere.connection_id))
+        one.publish(GROUP, Packet(b"3"))
+        for client, heard in ((sender, [2, 3]), (beside, [1, 2, 3]), (elsewhere, [1, 3])):
+            await client.until(len(heard))
+            assert client.seqs == heard
+    # Among the beats.
+    packets = [packet for message in messages for packet in message.get("packets", [])]
+    skips = {payload: skip for payload, _, skip in packets}
+    assert skips == {b"1": None, b"2": elsewhere.connection_id, b"3": None}
 
 
 async def test_lost_repeated_and_late_hints_leave_every_list_equal_to_the_log(log: FakeLog) -> None:
@@ -228,6 +151,29 @@ async def test_a_hub_whose_log_fails_tries_again(log: FakeLog) -> None:
         await client.until(1)
 
 
+@pytest.mark.parametrize(
+    ("error", "traced"), [(OperationalError("away"), False), (ValueError("a bug"), True)]
+)
+async def test_that_the_database_is_away_is_logged_in_one_line_and_a_bug_with_its_place(
+    error: Exception, traced: bool, log: FakeLog
+) -> None:
+    layer = FaultyLayer()
+    log.error = error
+    with capture_logs() as lines:
+        async with two_hubs(layer) as (one, two):
+            await follow(two, log)
+            log.broken = True
+            one.deliver(GROUP, Packet(b"5", seq=5))
+            two.deliver(GROUP, Packet(b"5", seq=5))
+            await eventually(
+                lambda: {line["event"] for line in lines} >= {"heal_failed", "heads_failed"}
+            )
+    for line in lines:
+        if line["event"] not in {"layer_away", "layer_back"}:
+            assert line["error"] == str(error)
+            assert bool(line["exc_info"]) is traced
+
+
 async def test_heads_are_asked_for_in_one_query_for_all_groups(log: FakeLog) -> None:
     async with two_hubs(FaultyLayer()) as (one, _):
         for number in range(1, 4):
@@ -251,9 +197,10 @@ async def test_a_notice_reaches_the_sockets_of_its_person_on_every_worker(log: F
     class Listener:
         def __init__(self, person_id: str) -> None:
             self.person_id = person_id
+            self.connection_id = f"{id(self)}"
             self.notices: list[Any] = []
 
-        def told(self, notice: str, details: Any) -> None:
+        def hear(self, notice: str, details: Any) -> None:
             self.notices.append((notice, details))
 
     layer = FaultyLayer()
@@ -267,3 +214,42 @@ async def test_a_notice_reaches_the_sockets_of_its_person_on_every_worker(log: F
         await eventually(lambda: bool(there.notices))
         assert here.notices == there.notices == [("renamed", {"name": "A"})]
         assert other.notices == []
+
+
+async def test_the_head_is_known_while_the_layer_is_heard_and_nothing_is_missing(
+    log: FakeLog,
+) -> None:
+    layer = FaultyLayer()
+    async with two_hubs(layer) as (one, two):
+        stranger = one.join("hubtest.2", Client())
+        assert one.head_of(stranger) is None
+        client = await follow(one, log)
+        await eventually(lambda: len(layer.groups[GROUP]) == 1)
+        post(two, log)
+        await client.until(1)
+        group = one.join(GROUP, Client())
+        await eventually(lambda: one.head_of(group) == 1)
+        group.receive(Packet(b"3", seq=3))
+        assert one.head_of(group) is None
+        layer.down = True
+        await eventually(lambda: not one.up)
+        assert one.head_of(group) is None
+
+
+async def test_what_fails_at_the_end_keeps_nothing_else_from_going_out(log: FakeLog) -> None:
+    def fail() -> Any:
+        raise ConnectionError("away")
+
+    layer, told = FaultyLayer(), asyncio.Event()
+
+    async def tell() -> None:
+        told.set()
+
+    async with two_hubs(layer) as (one, two):
+        client = await follow(one, log)
+        await eventually(lambda: len(layer.groups[GROUP]) == 1)
+        two.on_end += [fail, tell]
+        post(two, log)
+        await two.flush()
+        assert told.is_set()
+        await client.until(1)

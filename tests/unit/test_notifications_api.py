@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from rest_framework.test import APIClient
@@ -8,12 +8,14 @@ from rest_framework.test import APIClient
 from notifications import actions
 from notifications.models import Notification
 from notifications.queries import unread_count
+from tests.api import as_user
 from tests.cast import make_user
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/api/notifications/"
 READ_ALL = "/api/notifications/read-all/"
+NOBODYS = UUID("6f0c2d0e-7f0b-4b8a-9a51-0d7f6f0c2d0e")
 
 
 @pytest.fixture
@@ -24,12 +26,6 @@ def anna() -> Any:
 @pytest.fixture
 def staff() -> Any:
     return make_user("staff", is_staff=True)
-
-
-def as_user(user: Any) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 def notify(to: Any, **fields: Any) -> Notification:
@@ -48,7 +44,7 @@ def seqs(answer: Any) -> list[int]:
         ("get", LIST),
         ("post", LIST),
         ("post", READ_ALL),
-        ("patch", f"{LIST}{uuid4().hex}/"),
+        ("patch", f"{LIST}{NOBODYS.hex}/"),
     ],
 )
 def test_who_is_not_signed_in_gets_401(method: str, path: str) -> None:
@@ -63,8 +59,8 @@ def test_who_is_not_signed_in_gets_401(method: str, path: str) -> None:
         ("delete", LIST),
         ("patch", LIST),
         ("get", READ_ALL),
-        ("get", f"{LIST}{uuid4().hex}/"),
-        ("post", f"{LIST}{uuid4().hex}/"),
+        ("get", f"{LIST}{NOBODYS.hex}/"),
+        ("post", f"{LIST}{NOBODYS.hex}/"),
     ],
 )
 def test_a_wrong_method_gets_405(anna: Any, method: str, path: str) -> None:
@@ -169,7 +165,7 @@ def test_one_is_marked_read_and_unread_again(anna: Any) -> None:
         assert unread_count(anna) == (0 if read else 1)
 
 
-@pytest.mark.parametrize("name", ["x", "%00", uuid4().hex, str(uuid4()), "1" * 300])
+@pytest.mark.parametrize("name", ["x", "%00", NOBODYS.hex, str(NOBODYS), "1" * 300])
 def test_an_unknown_one_is_404(anna: Any, name: str) -> None:
     answer = as_user(anna).patch(f"{LIST}{name}/", {"read": True})
     assert answer.status_code == 404
@@ -183,7 +179,10 @@ def test_somebody_elses_is_404_and_stays_as_it_is(anna: Any) -> None:
     assert unread_count(ben) == 1
 
 
-@pytest.mark.parametrize("body", [{}, {"read": None}, {"read": "perhaps"}, {"read": []}, []])
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"read": None}, {"read": "perhaps"}, {"read": "yes"}, {"read": 1}, {"read": []}, []],
+)
 def test_a_malformed_mark_gets_400(anna: Any, body: Any) -> None:
     made = notify(anna)
     assert as_user(anna).patch(f"{LIST}{made.public_id}/", body).status_code == 400
@@ -197,7 +196,7 @@ def test_all_are_marked_read(anna: Any) -> None:
     assert as_user(anna).post(READ_ALL).json() == {"unread": 0}
 
 
-@pytest.mark.parametrize("up_to", ["x", -1, "9" * 30, None])
+@pytest.mark.parametrize("up_to", ["x", -1, "9" * 30, None, "7", True])
 def test_a_malformed_limit_gets_400_with_the_field(anna: Any, up_to: Any) -> None:
     notify(anna)
     answer = as_user(anna).post(READ_ALL, {"up_to": up_to})
@@ -237,6 +236,20 @@ def test_a_repeated_key_notifies_once(staff: Any, anna: Any) -> None:
     assert unread_count(anna) == 1
 
 
+def test_no_key_from_outside_is_one_of_the_sites_own(staff: Any, anna: Any) -> None:
+    """Or whoever may notify could keep the word of a shipped order from its owner."""
+    answer = as_user(staff).post(LIST, body(str(anna.pk), idempotency_key="order-shipped:1"))
+    assert answer.status_code == 201
+    notify(anna, title="Order shipped", idempotency_key="order-shipped:1")
+    assert unread_count(anna) == 2
+
+
+@pytest.mark.parametrize(("length", "status"), [(196, 201), (197, 400)])
+def test_the_longest_key_is_kept_whole(staff: Any, anna: Any, length: int, status: int) -> None:
+    answer = as_user(staff).post(LIST, body(str(anna.pk), idempotency_key="k" * length))
+    assert answer.status_code == status
+
+
 def test_others_may_not_notify(anna: Any) -> None:
     answer = as_user(anna).post(LIST, body(str(anna.pk)))
     assert answer.status_code == 403
@@ -260,6 +273,11 @@ def test_others_may_not_notify(anna: Any) -> None:
         ("kind", ""),
         ("title", ""),
         ("title", "t" * 201),
+        ("title", 5),
+        ("message", 1.5),
+        ("idempotency_key", 5),
+        ("to", 1),
+        ("to", [1]),
         ("message", "m" * 2001),
         ("message", None),
         ("action_url", "javascript:alert(1)"),

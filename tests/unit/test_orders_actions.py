@@ -91,7 +91,7 @@ def test_an_order_shipped_by_several_at_once_ships_once(order: Order) -> None:
 
     def ship(number: int) -> bool:
         try:
-            barrier.wait(timeout=10)
+            barrier.wait(timeout=30)
             actions.ship(order_id=order.pk, tracking_number=str(number))
         except AlreadyShipped:
             return False

@@ -109,6 +109,8 @@ def test_staff_make_an_order(staff: APIClient, anna: Any) -> None:
         ("reference", ""),
         ("reference", "   "),
         ("reference", "r" * 101),
+        ("reference", 5),
+        ("user", 1),
         ("reference", None),
     ],
 )

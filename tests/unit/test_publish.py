@@ -12,10 +12,19 @@ from channels.layers import channel_layers
 from django.db import transaction
 
 from realtime import database
+from realtime.close_codes import CloseCode, ErrorCode
+from realtime.errors import Refused
 from realtime.frames import Resync
 from realtime.hub import Hub, hubs
 from realtime.outbox import Frames
-from realtime.publish import publish, publish_on_commit, tell
+from realtime.publish import (
+    end_socket,
+    end_sockets,
+    publish,
+    publish_on_commit,
+    tell,
+    tell_connection,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +44,7 @@ class Client:
             self.frames.put_nowait(msgspec.json.decode(text))
 
     async def next(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.frames.get(), 5)
+        return await asyncio.wait_for(self.frames.get(), 30)
 
 
 class Layer:
@@ -96,20 +105,38 @@ async def test_a_frame_skips_a_connection_or_a_person(skip: str) -> None:
         assert (await client.next())["seq"] == 2
 
 
+async def test_a_frame_of_a_log_beside_the_database_is_published_at_once_in_order() -> None:
+    async with following("g.1") as client:
+        group = hubs.get().group("g.1")
+        assert group
+        group.start_at(0)
+        for seq in (2, 1, 1, 3):
+            publish("g.1", Resync(seq=seq), seq=seq)
+        assert [(await client.next())["seq"] for _ in range(3)] == [1, 2, 3]
+
+
 async def test_a_notice_reaches_the_consumers_of_its_people() -> None:
     class Listener:
         person_id = "7"
+        connection_id = "c"
 
         def __init__(self) -> None:
             self.heard: asyncio.Queue[Any] = asyncio.Queue()
 
-        def told(self, notice: str, details: Any) -> None:
+        def hear(self, notice: str, details: Any) -> None:
             self.heard.put_nowait((notice, details))
 
     listener = Listener()
     hubs.get().switchboard.attach(listener)
     await database.run(tell, "renamed", {"7": {"name": "A"}, "8": None})
-    assert await asyncio.wait_for(listener.heard.get(), 5) == ("renamed", {"name": "A"})
+    assert await asyncio.wait_for(listener.heard.get(), 30) == ("renamed", {"name": "A"})
+    await database.run(tell_connection, "found", "c", 1)
+    assert await asyncio.wait_for(listener.heard.get(), 30) == ("found", 1)
+    refusal = Refused(CloseCode.FORBIDDEN, ErrorCode.FORBIDDEN, "Out.")
+    ending = ("end", {"close_code": 4403, "code": "forbidden", "message": "Out.", "ground": ""})
+    for end in (lambda: end_sockets("7", refusal), lambda: end_socket("c", refusal)):
+        await database.run(end)
+        assert await asyncio.wait_for(listener.heard.get(), 30) == ending
 
 
 # --- transactions ---
@@ -147,8 +174,9 @@ def test_a_command_publishes_through_the_layer(layer: Layer) -> None:
     publish("g.1", FRAME, skip="p")
     ((group, message),) = layer.sent
     assert group == "g.1"
-    assert msgspec.json.decode(message["payload"]) == HEARD
-    assert (message["type"], message["seq"], message["skip"]) == ("hub.packet", None, "p")
+    ((payload, seq, skip),) = message["packets"]
+    assert msgspec.json.decode(payload) == HEARD
+    assert (message["type"], seq, skip) == ("hub.packets", None, "p")
 
 
 @pytest.mark.parametrize("fault", ["refuses", "never answers"])
@@ -177,6 +205,6 @@ def test_a_rolled_back_command_publishes_nothing(layer: Layer) -> None:
 
 async def test_an_async_view_of_a_process_without_sockets_publishes_too(layer: Layer) -> None:
     publish("g.1", FRAME)
-    async with asyncio.timeout(0.2):
+    async with asyncio.timeout(30):
         while not layer.sent:  # noqa: ASYNC110 - sent by a task of the engine's own
             await asyncio.sleep(0.01)

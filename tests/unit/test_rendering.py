@@ -5,9 +5,10 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat import rendering
 from chat.frames import MAX_TEXT
 from chat.rendering import MAX_HTML, render
 
@@ -233,3 +234,25 @@ def test_what_would_grow_too_large_is_shown_as_plain_text() -> None:
     html = render("<b>\n" + "http://a(" * 888)
     assert html.startswith("<p>&lt;b&gt;<br>\nhttp://a(http://a(")
     assert Page(html).tags == {"p", "br"}
+
+
+PIECES = st.sampled_from(
+    [*"abZ 019.,:;!?'\"()-+=#*_~`|/\\<>&@[]{}^%$\n\t\r\x00\x85\xa0é日🙂。　",
+     "  ", "\n\n", "1. ", "- ", "# ", "http:", "www.", ".com", "a.de", "mailto:", "&amp;",
+     "---", "==="]
+)  # fmt: skip
+
+
+@settings(max_examples=1500)
+@given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=20))
+def test_the_short_way_of_plain_text_gives_what_the_long_one_gives(text: str) -> None:
+    if text.strip():
+        assert render(text) == rendering._rendered(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "it's 10:30, isn't it?", '#1: "yes"', "one\ntwo", "a (b); c!", "ça va 🙂"]
+)
+def test_ordinary_messages_take_the_short_way(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(rendering, "_rendered")
+    assert render(text).startswith("<p>")

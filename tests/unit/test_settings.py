@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+KEY = "for-these-tests-" + "k" * 34
 ROOT = Path(__file__).parents[2]
 SHOW = """
 import json, sys
@@ -46,7 +47,7 @@ def test_with_a_key_it_is_a_production_site() -> None:
         "CSRF_COOKIE_SECURE",
         "SESSION_COOKIE_HTTPONLY",
         "SECURE_PROXY_SSL_HEADER",
-        SECRET_KEY="k" * 50,
+        SECRET_KEY=KEY,
         TRUSTED_PROXIES="1",
     )
     assert site.pop("DEBUG") is False
@@ -56,12 +57,11 @@ def test_with_a_key_it_is_a_production_site() -> None:
 
 
 def test_tokens_are_signed_with_a_key_of_their_own_that_does_not_give_the_other_away() -> None:
-    key = "k" * 50
-    derived = settings_with("JWT_SIGNING_KEY", SECRET_KEY=key)["JWT_SIGNING_KEY"]
-    assert derived == settings_with("JWT_SIGNING_KEY", SECRET_KEY=key)["JWT_SIGNING_KEY"]
+    derived = settings_with("JWT_SIGNING_KEY", SECRET_KEY=KEY)["JWT_SIGNING_KEY"]
+    assert derived == settings_with("JWT_SIGNING_KEY", SECRET_KEY=KEY)["JWT_SIGNING_KEY"]
     assert len(derived) == 64
-    assert key not in derived
-    given = settings_with("SIMPLE_JWT", SECRET_KEY=key, JWT_SIGNING_KEY="own")["SIMPLE_JWT"]
+    assert KEY not in derived
+    given = settings_with("SIMPLE_JWT", SECRET_KEY=KEY, JWT_SIGNING_KEY="own")["SIMPLE_JWT"]
     assert given["SIGNING_KEY"] == "own"
 
 
@@ -80,4 +80,32 @@ def test_redis_and_postgresql_are_all_that_production_adds() -> None:
     database = site["DATABASES"]["default"]
     assert database["ENGINE"] == "django.db.backends.postgresql"
     assert database.get("CONN_MAX_AGE", 0) == 0
-    assert "pool" in database["OPTIONS"]
+    assert database["OPTIONS"]["pool"]["reconnect_timeout"] <= 2  # or it sleeps for minutes
+
+
+def test_the_options_of_a_database_url_are_kept_beside_our_own() -> None:
+    url = "postgres://u:p@h/d?sslmode=verify-full&sslrootcert=/etc/ca.crt&connect_timeout=9"
+    options = settings_with("DATABASES", DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
+    assert (options["sslmode"], options["sslrootcert"]) == ("verify-full", "/etc/ca.crt")
+    assert (options["connect_timeout"], options["keepalives_count"]) == (9, 3)
+    assert options["pool"]["timeout"] < 5
+    url = "sqlite:////tmp/x.sqlite3?timeout=5"
+    options = settings_with("DATABASES", DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
+    assert (options["timeout"], options["transaction_mode"]) == (5, "IMMEDIATE")
+
+
+def test_a_sentinel_is_asked_where_the_layer_is() -> None:
+    site = settings_with("CHANNEL_LAYERS", REDIS_URL="redis+sentinel://a:1,b:2/chat/1")
+    (host,) = site["CHANNEL_LAYERS"]["default"]["CONFIG"]["hosts"]
+    assert (host["master_name"], host["sentinels"]) == ("chat", [["a", 1], ["b", 2]])
+    assert (host["db"], host["socket_timeout"]) == (1, 15)
+
+
+def test_state_and_static_files_are_kept_where_the_environment_says(tmp_path: Path) -> None:
+    names = ("STATE_DIR", "STATIC_ROOT", "DATABASES")
+    site = settings_with(*names, STATE_DIR=f"{tmp_path}/state")
+    assert site["STATIC_ROOT"] == f"{tmp_path}/state/static"
+    assert site["DATABASES"]["default"]["NAME"] == f"{tmp_path}/state/db.sqlite3"
+    site = settings_with(*names, STATE_DIR=f"{tmp_path}/state", STATIC_ROOT=f"{tmp_path}/www")
+    assert site["STATIC_ROOT"] == f"{tmp_path}/www"
+    assert (tmp_path / "www").is_dir()

@@ -3,16 +3,20 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 
+from accounts.queries import person
+from accounts.scopes import Scope
 from notifications import actions
 from notifications.consumers import NotificationConsumer
 from notifications.groups import inbox_group
 from notifications.models import InboxEntry
 from notifications.queries import unread_count
 from realtime import database
+from realtime.credentials import Credential
 from realtime.hub import hubs
 from tests.cast import Cast
-from tests.sockets import connected
+from tests.sockets import connected, durable
 
 app = NotificationConsumer.as_asgi()
 
@@ -87,10 +91,10 @@ async def test_what_came_while_away_is_there_in_order_and_then_live(cast: Cast) 
         assert (socket.welcome["seq"], socket.welcome["unread"]) == (3, 3)
         await notify(cast.owner)
         await socket.until("notification", seq=4)
-        assert socket.durable == [2, 3, 4]
+        assert durable(socket) == [2, 3, 4]
     async with inbox_of(cast.owner, after=0) as socket:
         await socket.until("notification", seq=4)
-        assert socket.durable == [1, 2, 3, 4]
+        assert durable(socket) == [1, 2, 3, 4]
 
 
 async def test_without_after_only_what_is_new_comes(cast: Cast) -> None:
@@ -99,7 +103,7 @@ async def test_without_after_only_what_is_new_comes(cast: Cast) -> None:
         assert socket.welcome["unread"] == 1
         await notify(cast.owner)
         await socket.until("notification", seq=2)
-        assert socket.durable == [2]
+        assert durable(socket) == [2]
 
 
 async def test_an_after_beyond_the_head_is_told_to_reload(cast: Cast) -> None:
@@ -117,7 +121,7 @@ async def test_sockets_opened_while_notifications_come_miss_nothing(cast: Cast) 
     async def watch() -> list[int]:
         async with inbox_of(cast.owner, after=0) as socket:
             await socket.until("notification", seq=20)
-            return socket.durable
+            return durable(socket)
 
     async def send() -> None:
         for _ in range(20):
@@ -252,7 +256,7 @@ async def test_the_unread_that_is_heard_equals_the_database(cast: Cast) -> None:
         await socket.send(type="mark-all-read", up_to=4)
         last = await socket.until("notification-update")
         assert last["unread"] == await unread_of(cast.owner) == 1
-        assert socket.durable == list(range(1, 7))
+        assert durable(socket) == list(range(1, 7))
         assert len(await stored(cast.owner)) == 6
 
 
@@ -263,3 +267,12 @@ async def test_a_socket_that_left_is_followed_no_more(cast: Cast) -> None:
         assert group
         assert not group.empty
     assert group.empty
+
+
+async def test_no_api_key_reads_a_persons_notifications(cast: Cast) -> None:
+    every = frozenset(scope.value for scope in Scope)
+    found = await sync_to_async(person)(cast.member)
+    key = Credential(user=cast.member, person=found, kind="api-key", scopes=every)
+    async with connected(app, "/ws/notifications/", credential=key) as socket:
+        assert socket.frames[0]["code"] == "forbidden"
+        assert await socket.closed() == 4403

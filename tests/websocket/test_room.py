@@ -1,28 +1,22 @@
 """The room socket, frame by frame."""
 
-from typing import Any
-
 import pytest
 from asgiref.sync import sync_to_async
+from channels.routing import URLRouter
+from django.urls import path
 
 from chat import actions
-from chat.models import Event, Membership, Room
+from chat.consumers import RoomConsumer
+from chat.models import Membership, Room
+from realtime.limits import Rates
 from tests.cast import Cast
-from tests.sockets import in_room
+from tests.rooms import post, stored
+from tests.sockets import connected, in_room
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@sync_to_async
-def stored(room: Room) -> list[tuple[int, str]]:
-    return list(Event.objects.filter(room=room).order_by("seq").values_list("seq", "kind"))
-
-
-@sync_to_async
-def post(room: Room, author: Any, count: int = 1) -> None:
-    for _ in range(count):
-        number = Event.objects.count()
-        actions.post_message(room=room, author=author, text=f"m{number}", client_id=f"c{number}")
+# --- messages ---
 
 
 async def test_welcome_says_who_and_where_one_is(cast: Cast) -> None:
@@ -103,154 +97,28 @@ async def test_rooms_are_isolated(cast: Cast) -> None:
         assert {frame["type"] for frame in await elsewhere.quiet()} <= {"presence"}
 
 
-# --- coming in ---
-
-
-@pytest.mark.parametrize(
-    ("who", "slug", "enters"),
-    [
-        ("member", "private", True),
-        ("stranger", "private", False),
-        ("guest", "private", False),
-        ("staff", "private", False),
-        ("stranger", "public", True),
-        ("guest", "public", False),
-        ("guest", "open", True),
-        ("stranger", "open", True),
-        ("member", "nowhere", False),
-    ],
-)
-async def test_who_may_enter_which_room(cast: Cast, who: str, slug: str, enters: bool) -> None:
-    async with in_room(slug, getattr(cast, who)) as socket:
-        if enters:
-            assert socket.welcome
-        else:
-            assert await socket.closed() == 4404
-
-
-async def test_a_hidden_room_looks_like_none(cast: Cast) -> None:
-    async with (
-        in_room("private", cast.stranger) as hidden,
-        in_room("nowhere", cast.stranger) as none,
-    ):
-        assert hidden.frames == none.frames
-        assert await hidden.closed() == await none.closed() == 4404
-
-
-async def test_nobody_enters_without_a_credential(cast: Cast) -> None:
-    async with in_room("open", None) as socket:
-        assert socket.frames[0]["code"] == "not_signed_in"
-        assert await socket.closed() == 4401
-
-
-async def test_a_bad_credential_is_refused(cast: Cast) -> None:
-    async with in_room("open", cast.member, refused="The token has expired.") as socket:
-        assert socket.frames[0]["message"] == "The token has expired."
-        assert await socket.closed() == 4401
-
-
-async def test_any_other_path_is_closed_with_4404(cast: Cast) -> None:
-    async with in_room("a/b", cast.member) as socket:
-        assert await socket.closed() == 4404
-
-
-# --- recovery ---
-
-
-async def test_after_0_gives_the_whole_log_then_live_frames(cast: Cast) -> None:
-    await post(cast.open_room, cast.owner, 3)
-    async with in_room("open", cast.member, after=0) as socket:
-        await socket.send(type="message", text="live", client_id="1")
-        await socket.until("message", text="live")
-    log = await stored(cast.open_room)
-    assert socket.durable == [seq for seq, _ in log] == list(range(1, len(log) + 1))
-
-
-async def test_after_gives_what_was_missed_and_nothing_twice(cast: Cast) -> None:
-    await post(cast.open_room, cast.owner, 3)
-    head = (await stored(cast.open_room))[-1][0]
-    async with in_room("open", cast.member, after=head - 2) as socket:
-        await post(cast.open_room, cast.owner)
-        await socket.until("message", seq=head + 1)
-        await socket.quiet()
-    assert socket.durable == [head - 1, head, head + 1]
-
-
-async def test_recovered_frames_are_equal_to_the_live_ones(cast: Cast) -> None:
-    async with in_room("open", cast.member) as live:
-        await live.send(type="message", text="**hé** 😀", client_id="1")
-        message = await live.until("message")
-    async with in_room("open", cast.member, after=message["seq"] - 1) as late:
-        assert await late.until("message") == message
-
-
-async def test_without_after_nothing_of_the_past_comes(cast: Cast) -> None:
-    await post(cast.open_room, cast.owner, 3)
-    async with in_room("open", cast.member) as socket:
-        await socket.quiet()
-        assert socket.durable == []
-
-
-@pytest.mark.parametrize("missed", [1000, 1001])
-async def test_more_than_1000_behind_is_a_resync(cast: Cast, missed: int) -> None:
-    await sync_to_async(fill)(cast.open_room, missed)
-    async with in_room("open", cast.member, after=0) as socket:
-        await socket.quiet()
-        if missed <= 1000:
-            assert socket.durable == list(range(1, missed + 1))
-        else:
-            assert socket.durable == []
-            assert socket.frames[1] == {"type": "resync", "seq": missed}
-
-
-async def test_after_beyond_the_head_is_a_resync_then_live_frames(cast: Cast) -> None:
-    head = (await stored(cast.open_room))[-1][0]
-    async with in_room("open", cast.member, after=head + 5) as socket:
-        assert await socket.next() == {"type": "resync", "seq": head}
-        await post(cast.open_room, cast.owner)
-        await socket.until("message", seq=head + 1)
-
-
-@pytest.mark.parametrize("after", ["", "x", "-1", "1.5", "\u0661", "9" * 17, "1&after=2", "0x1"])
-async def test_an_unreadable_after_closes_with_4400(cast: Cast, after: str) -> None:
-    async with in_room("open", cast.member, after=after) as socket:
-        assert socket.frames[0]["code"] == "bad_frame"
-        assert await socket.closed() == 4400
-
-
-def fill(room: Room, head: int) -> None:
-    """Bring the room's log to `head` without the cost of posting."""
-    Event.objects.filter(room=room).delete()
-    Event.objects.bulk_create(
-        Event(
-            room=room,
-            seq=seq,
-            kind="message",
-            timestamp=room.created_at,
-            payload=f'{{"type":"message","seq":{seq}}}',
-        )
-        for seq in range(1, head + 1)
-    )
-    Room.objects.filter(pk=room.pk).update(head=head, message_count=head)
-
-
 # --- the other frames ---
 
 
 async def test_typing_is_heard_by_the_others_only_and_at_most_every_two_seconds(
     cast: Cast,
 ) -> None:
+    now = 0.0
+    room = URLRouter([path("ws/chat/<slug>/", RoomConsumer.as_asgi(rates=Rates(lambda: now)))])
     async with (
-        in_room("open", cast.member) as typist,
-        in_room("open", cast.member) as second_tab,
-        in_room("open", cast.owner) as other,
+        connected(room, "/ws/chat/open/", cast.member) as typist,
+        connected(room, "/ws/chat/open/", cast.member) as second_tab,
+        connected(room, "/ws/chat/open/", cast.owner) as other,
     ):
-        for _ in range(3):
-            await typist.send(type="typing")
-        await typist.quiet()
+        for moment in (0.0, 0.5, 1.9, 2.0, 4.0):  # by whichever of their sockets
+            now = moment
+            for socket in (typist, second_tab):
+                await socket.send(type="typing")
+                await socket.quiet()
         heard = [frame for frame in await other.quiet() if frame["type"] == "typing"]
-        assert heard == [{"type": "typing", "from": {"id": str(cast.member.pk), "name": "Member"}}]
-        assert not [f for f in await second_tab.quiet() if f["type"] == "typing"]
+        me = {"type": "typing", "from": {"id": str(cast.member.pk), "name": "Member"}}
+        assert heard == [me, me, me]
+        assert not [f for f in typist.frames + second_tab.frames if f["type"] == "typing"]
 
 
 async def test_an_event_reaches_the_others_and_its_sender_gets_sent(cast: Cast) -> None:
@@ -329,23 +197,6 @@ async def test_a_read_mark_goes_neither_back_nor_beyond_the_head(cast: Cast) -> 
     assert membership.read_seq == head
 
 
-async def test_history_pages_in_both_directions(cast: Cast) -> None:
-    await sync_to_async(fill)(cast.open_room, 10)
-    async with in_room("open", cast.member) as socket:
-
-        async def page(**query: int) -> tuple[list[int], bool]:
-            await socket.send(type="history", **query)
-            answer = await socket.until("history")
-            return [event["seq"] for event in answer["events"]], answer["has_more"]
-
-        assert await page(before=11, limit=4) == ([7, 8, 9, 10], True)
-        assert await page(before=4, limit=3) == ([1, 2, 3], False)
-        assert await page(before=1, limit=3) == ([], False)
-        assert await page(after=0, limit=3) == ([1, 2, 3], True)
-        assert await page(after=7, limit=3) == ([8, 9, 10], False)
-        assert await page(limit=2) == ([9, 10], True)
-
-
 async def test_pong_tells_the_time_and_the_head(cast: Cast) -> None:
     async with in_room("open", cast.member) as socket:
         await socket.send(type="ping", ref="1")
@@ -374,98 +225,3 @@ async def test_leaving_a_private_room_closes_ones_sockets_there(cast: Cast) -> N
         assert (await stays.until("member"))["op"] == "leave"
         await stays.send(type="message", text="hi", client_id="1")
         await stays.until("message")
-
-
-# --- bad input ---
-
-
-@pytest.mark.parametrize(
-    ("frame", "code"),
-    [
-        ({"type": "message", "text": "x" * 8001}, "too_long"),
-        ({"type": "message", "text": ""}, "bad_frame"),
-        ({"type": "message", "text": " \n"}, "bad_frame"),
-        ({"type": "message", "text": 1}, "bad_frame"),
-        ({"type": "message"}, "bad_frame"),
-        ({"type": "message", "text": "hi", "attachments": [1]}, "unsupported"),
-        ({"type": "message", "text": "hi", "reply_to": 1}, "unsupported"),
-        ({"type": "message", "text": "hi", "from": {"id": "1"}}, "bad_frame"),
-        ({"type": "edit", "target": 1, "text": "x"}, "unsupported"),
-        ({"type": "delete", "target": 1}, "unsupported"),
-        ({"type": "react", "target": 1, "emoji": "👍", "op": "add"}, "unsupported"),
-        ({"type": "shout"}, "unknown_type"),
-        ({"type": "history", "limit": 201}, "bad_frame"),
-        ({"type": "history", "limit": 0}, "bad_frame"),
-        ({"type": "history", "before": 1, "after": 1}, "bad_frame"),
-        ({"type": "read", "seq": -1}, "bad_frame"),
-        ({"type": "read", "seq": True}, "bad_frame"),
-        ({"type": "event", "name": "", "data": 1}, "bad_frame"),
-        ({"type": "typing", "from": "me"}, "bad_frame"),
-    ],
-)
-async def test_a_bad_frame_gets_its_error_and_changes_nothing(
-    cast: Cast, frame: dict[str, Any], code: str
-) -> None:
-    if frame["type"] == "message":
-        frame = {"client_id": "c", **frame}
-    before = await stored(cast.open_room)
-    async with in_room("open", cast.member) as socket, in_room("open", cast.owner) as other:
-        await socket.send(**frame, ref="r")
-        error = await socket.until("error")
-        assert (error["code"], error["ref"]) == (code, "r")
-        assert error.get("client_id") == frame.get("client_id")
-        assert error["message"]
-        await socket.quiet()
-        assert {frame["type"] for frame in await other.quiet()} <= {"presence"}
-    assert await stored(cast.open_room) == before
-
-
-async def test_a_message_of_8000_characters_is_taken(cast: Cast) -> None:
-    async with in_room("open", cast.member) as socket:
-        await socket.send(type="message", text="é" * 8000, client_id="1")
-        assert len((await socket.until("message"))["text"]) == 8000
-
-
-async def test_twenty_malformed_frames_in_a_minute_close_with_4400(cast: Cast) -> None:
-    async with in_room("open", cast.member) as socket:
-        for _ in range(19):
-            await socket.send_text("{")
-            assert (await socket.until("error"))["code"] == "bad_frame"
-        await socket.send(type="ping")
-        await socket.until("pong")
-        await socket.send_text("{")
-        assert await socket.closed() == 4400
-
-
-async def test_a_frame_of_more_than_64_kib_closes_with_4413(cast: Cast) -> None:
-    async with in_room("open", cast.member) as socket:
-        await socket.send_text('{"type":"ping","ref":"' + "é" * 33_000 + '"}')
-        assert (await socket.next())["code"] == "too_long"
-        assert await socket.closed() == 4413
-
-
-async def test_binary_is_unsupported_and_the_socket_stays_open(cast: Cast) -> None:
-    async with in_room("open", cast.member) as socket:
-        await socket.send_bytes(b"\x00")
-        assert (await socket.until("error"))["code"] == "unsupported"
-        await socket.quiet()
-
-
-async def test_a_page_of_large_events_is_cut_and_says_so(cast: Cast) -> None:
-    await sync_to_async(fill)(cast.open_room, 30)
-    large = '{"type":"message","text":"' + "x" * 60_000 + '"}'
-    await Event.objects.filter(room=cast.open_room).aupdate(payload=large)
-    async with in_room("open", cast.member) as socket:
-        await socket.send(type="history", limit=30)
-        answer = await socket.until("history")
-        assert 1 < len(answer["events"]) < 10
-        assert answer["has_more"]
-
-
-async def test_large_events_that_were_missed_all_come(cast: Cast) -> None:
-    await sync_to_async(fill)(cast.open_room, 100)
-    large = '{"type":"message","seq":1,"text":"' + "x" * 60_000 + '"}'
-    await Event.objects.filter(room=cast.open_room).aupdate(payload=large)
-    async with in_room("open", cast.member, after=0) as socket:
-        await socket.quiet()
-        assert len(socket.durable) == 100

@@ -1,6 +1,7 @@
 """`manage.py serve`: the site in production, on one worker or several."""
 
 import os
+import socket
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -10,9 +11,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from realtime import redis
+from realtime.conf import conf
+from realtime.static import are_collected
 
-BACKLOG = 4096  # connections that wait to be accepted, as after a restart
-GRACE = 30  # seconds for a worker to drain
+BACKLOG = conf.BACKLOG  # connections that wait to be accepted, as after a restart
+# Seconds; a worker that has not drained by then is killed.
+GRACE = round(conf.DRAIN_SECONDS + conf.FLUSH_SECONDS) + 10
 
 
 class Command(BaseCommand):
@@ -30,7 +34,7 @@ class Command(BaseCommand):
             action="append",
             type=int,
             default=[],
-            help="a listening socket that this process was given",
+            help="a listening socket that this process was given; the first of systemd's is 3",
         )
         parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
 
@@ -43,8 +47,13 @@ class Command(BaseCommand):
                 "More than one worker needs Redis: without it they do not hear of each other's "
                 "messages. Set REDIS_URL, or serve with --workers 1."
             )
-        if not settings.DEBUG:
+        for number in options["fd"]:
+            if not _listens(number):
+                raise CommandError(f"--fd {number} is not a socket that listens.")
+        if not (settings.DEBUG or are_collected()):
             call_command("collectstatic", interactive=False, verbosity=0)
+        # Systemd's word of the same sockets: taken twice, each would be listened on twice.
+        os.environ.pop("LISTEN_FDS", None)
         binds = [*(options["bind"] or []), *(f"fd://{number}" for number in options["fd"])]
         arguments = [
             *("--worker-class", "realtime.worker.Worker"),
@@ -56,4 +65,15 @@ class Command(BaseCommand):
             settings.ASGI_APPLICATION.replace(".application", ":application"),
         ]
         # Another program, not a function: gunicorn's master must not carry what is loaded here.
-        os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *arguments])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "realtime.supervisor", *arguments])  # noqa: S606
+
+
+def _listens(number: int) -> bool:
+    try:
+        given = socket.socket(fileno=number)
+    except OSError:
+        return False
+    try:
+        return bool(given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    finally:
+        given.detach()  # it stays open, for the server

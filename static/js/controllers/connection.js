@@ -57,7 +57,7 @@ export class Connection {
     if (code === 1000) return this.#show("offline", "Disconnected");
     const signedOut = code === 4401;
     this.#show("offline", signedOut ? "Signed out" : "Disconnected");
-    this.#tell(ENDINGS[code] ?? message, { signIn: signedOut, retry: !SHUT.has(code) && !signedOut });
+    this.#tell((code === 4403 && message) || (ENDINGS[code] ?? message), { signIn: signedOut, retry: !SHUT.has(code) && !signedOut });
     if (SHUT.has(code)) this.#delegate.shut();
   }
 

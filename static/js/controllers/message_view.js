@@ -50,6 +50,7 @@ export class MessageView {
 export function sentence(event) {
   if (event.type === "message") return `${event.from.name}: ${event.text}`;
   if (event.type === "system") return event.message;
+  if (event.type === "announcement") return `Announcement from ${event.from.name}: ${event.message}`;
   if (event.type === "room") return roomSentence(event);
   return memberSentence(event);
 }
@@ -77,6 +78,7 @@ function fillBody(body, { html, text }) {
 
 function line(entry) {
   const article = clone("line-template");
+  article.classList.toggle("message--announcement", entry.type === "announcement");
   $(".message__body", article).textContent = sentence(entry);
   fillTime($(".message__time", article), entry.timestamp);
   return article;
@@ -103,7 +105,7 @@ function problemOf(problem) {
 
 function roomSentence({ name: title, topic, by }) {
   const who = by?.name ?? "Someone";
-  return topic ? `${who} set the room to “${title}”: ${topic}` : `${who} renamed the room to “${title}”`;
+  return `${who} set the room to “${title}”${topic ? `: ${topic}` : ""}`;
 }
 
 function memberSentence({ user, op, by }) {

@@ -8,6 +8,7 @@ export class NotificationList {
   #inbox;
   #filter = "all";
   #problem = "";
+  #rows = new WeakMap();
 
   constructor({ root, inbox }) {
     this.#root = root;
@@ -60,16 +61,25 @@ export class NotificationList {
 
   #draw() {
     const items = this.#inbox.items(this.#filter);
-    const focused = document.activeElement?.closest("[data-id]")?.dataset.id;
-    const list = $(".notifications__list", this.#root);
-    const had = list.contains(document.activeElement);
-    list.replaceChildren(...items.map((item) => this.#row(item)));
-    if (had) this.#refocus(list, focused);
+    this.#place(items.map((item) => this.#rowOf(item)));
     $(".notifications__none", this.#root).hidden = items.length > 0;
     $(".notifications__none", this.#root).textContent = this.#problem || this.#emptiness;
     $(".notifications__more", this.#root).hidden = items.length === 0 || !this.#inbox.hasMore(this.#filter);
     $(".notifications__all-read", this.#root).disabled = this.#inbox.unread === 0;
     $(".notifications__unread", this.#root).textContent = this.#inbox.unread || "";
+  }
+
+  // Rows that stay are left where they are: somebody may be clicking on one.
+  #place(rows) {
+    const list = $(".notifications__list", this.#root);
+    const focused = document.activeElement?.closest("[data-id]")?.dataset.id;
+    const had = list.contains(document.activeElement);
+    const staying = new Set(rows);
+    for (const row of [...list.children]) if (!staying.has(row)) row.remove();
+    rows.forEach((row, at) => {
+      if (row !== list.children[at]) list.insertBefore(row, list.children[at] ?? null);
+    });
+    if (had && !list.contains(document.activeElement)) this.#refocus(list, focused);
   }
 
   get #emptiness() {
@@ -81,6 +91,14 @@ export class NotificationList {
     ($("button", row) ?? this.#tabs[0]).focus();
   }
 
+  // An item that changes is another object, and so another row.
+  #rowOf(item) {
+    if (!this.#rows.has(item)) this.#rows.set(item, this.#row(item));
+    const row = this.#rows.get(item);
+    $("time", row).textContent = ago(item.timestamp);
+    return row;
+  }
+
   #row(item) {
     const row = $("template", this.#root).content.firstElementChild.cloneNode(true);
     row.dataset.id = item.id;
@@ -88,7 +106,7 @@ export class NotificationList {
     $(".notification__title", row).replaceChildren(title(item));
     $(".notification__message", row).textContent = item.message;
     const time = $("time", row);
-    Object.assign(time, { dateTime: item.timestamp, title: fullTime(item.timestamp), textContent: ago(item.timestamp) });
+    Object.assign(time, { dateTime: item.timestamp, title: fullTime(item.timestamp) });
     const toggle = $(".notification__toggle", row);
     toggle.setAttribute("aria-label", `Mark as ${item.read ? "unread" : "read"}: ${item.title}`);
     toggle.title = item.read ? "Mark as unread" : "Mark as read";

@@ -141,7 +141,7 @@ class RoomPage {
     member: (frame) => this.#arrived(frame),
     room: (frame) => this.#roomChanged(frame),
     system: (frame) => this.#passing(frame),
-    announcement: ({ message }) => this.#passing({ type: "system", message }),
+    announcement: (frame) => this.#announced(frame),
     presence: (frame) => this.#people.changed(frame),
     typing: ({ from }) => from.id !== this.#you.id && this.#typists.typing(from),
     sent: (frame) => this.#sent(frame),
@@ -189,6 +189,12 @@ class RoomPage {
     this.#room.receive(frame);
     this.#list.schedule();
     this.#announcer.say(frame.message);
+  }
+
+  // The toast that every page shows is what is read out.
+  #announced(frame) {
+    this.#room.receive(frame);
+    this.#list.schedule();
   }
 
   // A repeated message may have been in the log for long: it will not arrive again.

@@ -13,6 +13,11 @@ export class Toasts {
     this.#region = $("[role=status]", region);
     this.#template = $("template", region);
     inbox.addEventListener("arrived", ({ detail }) => this.#show(detail));
+    inbox.addEventListener("announcement", ({ detail }) => this.#announce(detail));
+  }
+
+  #announce({ from, message }) {
+    this.#show({ title: `Announcement from ${from.name}`, message });
   }
 
   #show({ title, message, action_url }) {

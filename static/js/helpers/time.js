@@ -39,3 +39,16 @@ export function ago(timestamp, now = Date.now()) {
 function capitalised(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** Seconds as a person reads them: the two largest units. */
+export function duration(seconds) {
+  const units = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+  const first = units.findIndex(([, size]) => seconds >= size);
+  let rest = Math.floor(seconds);
+  const parts = units.slice(first < 0 ? -1 : first).slice(0, 2).map(([unit, size]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return `${count} ${unit}`;
+  });
+  return parts.join(" ");
+}

@@ -8,7 +8,7 @@ const API = "/api/notifications/";
  * server said: counting up and down here would drift.
  *
  * Events: `change`; `arrived` (detail: the notification) for what came in live; `room-unread`
- * (detail: {room, unread, mentions}).
+ * (detail: {room, unread, mentions}); `announcement` (detail: {from, message}) to everybody.
  */
 export class Inbox extends EventTarget {
   static #shared = null;
@@ -82,6 +82,7 @@ export class Inbox extends EventTarget {
     if (Number.isInteger(frame.unread) && frame.type !== "room-unread") this.#unread = frame.unread;
     if (frame.type === "notification") this.#arrived(frame);
     if (frame.type === "notification-update") this.#update(frame);
+    if (frame.type === "announcement") this.#emit("announcement", frame);
     if (frame.type === "resync") this.#reload();
     if (frame.type === "room-unread") this.#emit("room-unread", frame);
     else this.#changed();

@@ -1,11 +1,11 @@
 // What a person sees of the log. Other kinds keep their place in it and are passed over.
-const SHOWN = new Set(["message", "member", "room", "system"]);
+const SHOWN = new Set(["message", "member", "room", "system", "announcement"]);
 
 /**
  * The part of a room's log that the page holds: one stretch without gaps, `first` to `last`.
  * It ends at the newest event (`atEnd`) unless the reader went far up, or came in by a link.
  *
- * `entries` are the events to show, ascending; passing lines (`system`, without a seq) stand
+ * `entries` are the events to show, ascending; passing lines (`system` and `announcement`, without a seq) stand
  * where they came in. Nothing here limits the stretch: the caller trims what it does not show.
  */
 export class Room {

@@ -1,9 +1,8 @@
-"""What runs beside a test: processes on loopback, each with a log, each ended by its own pid."""
+"""What runs beside a soak or a test: processes on loopback, each ended by its own pid."""
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,12 +15,23 @@ import psycopg
 from redis import Redis
 from redis.exceptions import RedisError
 
-START_TIMEOUT = 30.0
-STOP_TIMEOUT = 10.0
+from soak.machine import free_port
+
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 30.0
 POLL = 0.02
+DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
+COUNTING = {
+    "shared_preload_libraries": "pg_stat_statements",
+    "pg_stat_statements.track_utility": "off",
+}
 
 # All that were started, for the report of a test that fails.
 started: list["Service"] = []
+
+
+class Missing(Exception):
+    """What is needed is not there: a program, or a site that lets people in."""
 
 
 class Service(ABC):
@@ -46,6 +56,11 @@ class Service(ABC):
     def environment(self) -> dict[str, str] | None:
         return None
 
+    @property
+    def passed(self) -> tuple[int, ...]:
+        """The descriptors that it inherits."""
+        return ()
+
     @abstractmethod
     def answers(self) -> bool:
         """Whether it can be used."""
@@ -53,6 +68,14 @@ class Service(ABC):
     @property
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def memory_kib(self) -> int:
+        """What the process holds of its own, files apart."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("RssAnon"))
+        return int(line.split()[1])
 
     def start(self) -> None:
         self.launch()
@@ -62,14 +85,19 @@ class Service(ABC):
         assert not self.alive
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - commands of this package only
-                self.command, stdout=log, stderr=subprocess.STDOUT, env=self.environment
+                self.command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                pass_fds=self.passed,
             )
 
     def await_answer(self) -> None:
         eventually(self._is_up, within=START_TIMEOUT, what=f"{self.name} to answer")
 
     def _is_up(self) -> bool:
-        assert self.alive, f"{self.name} ended at its start:\n{self.logged()}"
+        if not self.alive:
+            raise RuntimeError(f"{self.name} ended at its start:\n{self.logged()}")
         return self.answers()
 
     def stop(self) -> None:
@@ -116,23 +144,30 @@ class Service(ABC):
 
 
 class RedisServer(Service):
-    """Keeps nothing on disk."""
+    """Keeps nothing on disk, but for what a replica is sent, which lies beside the log."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__("redis", directory)
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._client = Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1)
+        self.url = self.make_url()
+        self.client = Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1)
+
+    def make_url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
 
     @property
     def command(self) -> list[str]:
         return [
             program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
-            "--save", "", "--appendonly", "no",
+            "--save", "", "--appendonly", "no", "--dir", str(self.log.parent), *self.options,
         ]  # fmt: skip
+
+    @property
+    def options(self) -> list[str]:
+        return []
 
     def answers(self) -> bool:
         try:
-            return bool(self._client.ping())
+            return bool(self.client.ping())
         except RedisError:
             return False
 
@@ -142,16 +177,18 @@ class PostgresServer(Service):
 
     stop_signal = signal.SIGINT  # do not wait for clients
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, durable: bool = True) -> None:
+        """Not `durable` is faster, and loses what a crash of the machine would."""
         super().__init__("postgres", directory)
+        self._durable = durable
         # Not under pytest's own directories, which only their owner may enter.
-        self._home = Path(tempfile.mkdtemp(prefix="chatsite-pg-"))
+        self.home = Path(tempfile.mkdtemp(prefix="chatsite-pg-"))
         self._as_user: list[str] = []
         if os.geteuid() == 0:
-            shutil.chown(self._home, "postgres", "postgres")
             self._as_user = [
                 program("setpriv"), "--reuid=postgres", "--regid=postgres", "--init-groups",
             ]  # fmt: skip
+        self._own(self.home)
         self._initialise()
 
     @property
@@ -159,8 +196,9 @@ class PostgresServer(Service):
         options = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": self._home,
-            "fsync": "on",
+            "unix_socket_directories": self.home,
+            **dict.fromkeys(DURABILITY, "on" if self._durable else "off"),
+            **(COUNTING if self._counts else {}),
         }
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         return [*self._as_user, postgres_program("postgres"), "-D", str(self._data), *settings]
@@ -175,17 +213,44 @@ class PostgresServer(Service):
     def url(self, database: str) -> str:
         return f"postgres://chatsite@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self, name: str) -> str:
+    def create_database(self, name: str, *, at: Path | None = None) -> str:
+        """`at`: an empty directory for its tables, within `home`."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            if at is not None:
+                self._own(at)
+                connection.execute(f"CREATE TABLESPACE \"{name}\" LOCATION '{at}'".encode())
+            where = f' TABLESPACE "{name}"' if at else ""
+            connection.execute(f'CREATE DATABASE "{name}"{where}'.encode())
         return self.url(name)
 
+    def statements(self, database: str) -> int | None:
+        """How many were run in it so far, BEGIN and COMMIT left out. None if it cannot tell."""
+        if not self._counts:
+            return None
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            row = connection.execute(
+                "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements"
+                " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s)",
+                (database,),
+            ).fetchone()
+        return row[0] if row else None
+
+    @property
+    def _counts(self) -> bool:
+        libraries = Path(postgres_program("postgres")).parent.parent / "lib"
+        return (libraries / "pg_stat_statements.so").exists()
+
     def remove(self) -> None:
-        shutil.rmtree(self._home)
+        shutil.rmtree(self.home)
 
     @property
     def _data(self) -> Path:
-        return self._home / "data"
+        return self.home / "data"
+
+    def _own(self, directory: Path) -> None:
+        if self._as_user:
+            shutil.chown(directory, "postgres", "postgres")
 
     def _initialise(self) -> None:
         options = ["--username=chatsite", "--auth=trust", "--encoding=UTF8", "--no-sync"]
@@ -193,7 +258,7 @@ class PostgresServer(Service):
             [*self._as_user, postgres_program("initdb"), "-D", str(self._data), *options],
             check=True,
             capture_output=True,
-            cwd=self._home,
+            cwd=self.home,
             timeout=60,
         )
 
@@ -213,8 +278,9 @@ def running(*services: Service) -> Iterator[None]:
 
 
 def program(name: str) -> str:
-    path = shutil.which(name)
-    assert path, f"{name} is not installed; `make system` does it on Debian"
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None:
+        raise Missing(f"{name} is not installed; `make system` does it on Debian")
     return path
 
 
@@ -224,15 +290,10 @@ def postgres_program(name: str) -> str:
     return str(found[-1]) if found else program(name)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def eventually(check: Callable[[], bool], *, within: float, what: str) -> None:
     """Ask until it is so: for what lies in another process and sends no event."""
     deadline = time.monotonic() + within
     while not check():
-        assert time.monotonic() < deadline, f"waited {within} s for {what}"
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {within} s for {what}")
         time.sleep(POLL)

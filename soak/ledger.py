@@ -71,12 +71,14 @@ class Ledger:
             self._stalled = now
         self._ticked = now
 
-    def breach(self, promise: str, what: str) -> None:
+    def breach(self, promise: str, what: str, *, during: str = "") -> None:
+        """During what happens now, unless it is found out later."""
+        during = during or self.during
         self.broken[promise] += 1
-        self.broken_during[self.during][promise] += 1
+        self.broken_during[during][promise] += 1
         told = self.breaches.setdefault(promise, [])
         if len(told) < KEPT:
-            told.append(f"during {self.during}: {what}")
+            told.append(f"during {during}: {what}")
 
     def acked(self, client_id: str, seq: int) -> None:
         post = self.posts[client_id]

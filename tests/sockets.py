@@ -15,6 +15,7 @@ from realtime.credentials import Credential
 from realtime.elsewhere import NotFoundConsumer
 from realtime.frames import Person
 from realtime.testing import Application, Socket
+from tests.measured import assert_below
 from tests.stopwatch import Stopwatch
 
 router = URLRouter([*websocket_urlpatterns, re_path(r"", NotFoundConsumer.as_asgi())])
@@ -52,7 +53,7 @@ def own_seconds(limit: float) -> Iterator[None]:
     """What is awaited here takes so long at most, but for what the machine does meanwhile."""
     watch = Stopwatch()
     yield
-    assert watch.seconds < limit
+    assert_below(watch.seconds, limit)
 
 
 def durable(socket: Socket) -> list[int]:

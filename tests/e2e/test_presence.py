@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.e2e.client import silent
 from tests.e2e.conftest import Served
 from tests.e2e.workers import Worker
+from tests.measured import assert_below
 from tests.stopwatch import Stopwatch
 
 # A lease is for 13 s, those that ran out are looked for every 5 s, and told of within another.
@@ -38,5 +39,5 @@ async def test_the_people_of_a_dead_worker_and_behind_dead_connections_go_offlin
                 gone |= {person["id"]: watch.seconds for person in told["left"]}
             assert told["online"] == 2
             assert gone.keys() == {ben.id, dan.id}
-            assert gone[ben.id] <= WORKER_FORGOTTEN
-            assert gone[dan.id] <= PEER_FORGOTTEN
+            assert_below(gone[ben.id], WORKER_FORGOTTEN)
+            assert_below(gone[dan.id], PEER_FORGOTTEN)

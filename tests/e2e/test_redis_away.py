@@ -11,6 +11,7 @@ from soak.services import RedisServer, eventually
 from tests.e2e.client import PATIENCE, Socket, Visitor
 from tests.e2e.conftest import Served
 from tests.e2e.workers import Site, Worker
+from tests.measured import assert_below
 from tests.stopwatch import Stopwatch
 
 PROMPT = 1.0  # seconds: an acknowledgement never waits for Redis
@@ -41,9 +42,9 @@ class Pair:
         await self.at_ann.acknowledged([client_id])
         seq = self.at_ann.journal.acknowledged[client_id]
         await self.at_ann.caught_up(seq)
-        assert watch.seconds < PROMPT
+        assert_below(watch.seconds, PROMPT)
         await self.at_ben.caught_up(seq)
-        assert watch.seconds < heard_within
+        assert_below(watch.seconds, heard_within)
 
     async def online(self) -> int:
         """As told to somebody who looks in, beside that person."""
@@ -59,7 +60,7 @@ class Pair:
                 await self.at_ann.send(type="event", name="hint", data=None)
                 with suppress(TimeoutError):
                     await self.at_ben.until("event", within=0.2)
-        assert watch.seconds < BACK
+        assert_below(watch.seconds, BACK)
 
 
 @pytest.fixture
@@ -120,4 +121,4 @@ async def test_after_redis_lost_everything_presence_is_told_anew(pair: Pair) -> 
         while await pair.online() != 2:
             with suppress(TimeoutError):
                 await pair.at_ann.until("presence", within=0.3)
-    assert watch.seconds < LEASES_TAKEN
+    assert_below(watch.seconds, LEASES_TAKEN)

@@ -14,6 +14,7 @@ from tests.e2e.browser import PASSWORD, Browser
 from tests.e2e.client import Socket, call, connected
 from tests.e2e.conftest import Served
 from tests.e2e.workers import ROOT, Site, Worker
+from tests.measured import assert_below
 from tests.stopwatch import Stopwatch
 
 AT_ONCE = 1.0  # seconds
@@ -217,7 +218,7 @@ async def one_goes(
     await cause.do(stage, person)
     watch = Stopwatch()
     codes = await asyncio.gather(*(socket.closed() for socket in person.sockets))
-    assert watch.seconds < within, name
+    assert_below(watch.seconds, within, name)
     assert set(codes) == {cause.code}, name
     for socket in person.sockets:
         reason = "not_signed_in" if cause.code == 4401 else "forbidden"

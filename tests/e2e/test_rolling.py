@@ -16,6 +16,7 @@ from tests.e2e.conftest import Served
 from tests.e2e.production import Production
 from tests.e2e.proxies import Caddy, Nginx, Proxy
 from tests.e2e.workers import Site
+from tests.measured import assert_below
 from tests.stopwatch import Stopwatch
 
 WORKERS = 4
@@ -126,7 +127,7 @@ async def test_a_rolling_restart_under_load_loses_nothing_and_shows_nobody_an_er
         enough.set()
         await asking
     assert sum((talker.codes for talker in talkers), Counter()).keys() == {RESTARTING}
-    assert max(away for talker in talkers for away in talker.away) < AWAY
+    assert_below(max(away for talker in talkers for away in talker.away), AWAY)
     assert statuses.keys() == {200}
     log = server.site.log(room)
     assert [entry.seq for entry in log] == list(range(1, len(log) + 1))

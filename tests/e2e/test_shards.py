@@ -11,6 +11,7 @@ from soak.services import RedisServer, eventually, running
 from tests.e2e.client import PATIENCE, Socket, Visitor
 from tests.e2e.conftest import Served
 from tests.e2e.workers import Site, Worker
+from tests.measured import assert_below
 from tests.stopwatch import Stopwatch
 
 PROMPT = 1.0  # seconds, by a hint
@@ -39,9 +40,9 @@ class Talk:
         client_id, watch = str(self._posts), Stopwatch()
         await self.at_ann.say(f"message {client_id}", client_id)
         await self.at_ann.until("sent", client_id=client_id)
-        assert watch.seconds < PROMPT
+        assert_below(watch.seconds, PROMPT)
         await self.at_ben.until("message", client_id=client_id)
-        assert watch.seconds < heard_within
+        assert_below(watch.seconds, heard_within)
 
     async def hint(self, *, heard_within: float) -> None:
         """An event, which no log has, comes through."""
@@ -49,7 +50,7 @@ class Talk:
         watch = Stopwatch()
         await self.at_ann.send(type="event", name="hint", data=self._hints)
         await self.at_ben.until("event", data=self._hints)
-        assert watch.seconds < heard_within
+        assert_below(watch.seconds, heard_within)
 
     async def hints_come(self) -> None:
         """One after the other is sent, until one comes through."""
@@ -114,7 +115,7 @@ async def test_a_shard_that_is_lost_is_noticed_and_made_good(
         getattr(shards[lost], back)()
         watch = Stopwatch()
         await hit.hints_come()
-        assert watch.seconds < BACK
+        assert_below(watch.seconds, BACK)
         for talk in talks:
             await talk.post(heard_within=PROMPT)
             assert talk.at_ann.open

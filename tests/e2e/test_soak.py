@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import pytest
@@ -33,6 +35,9 @@ BREAKS = {
     "open-doors": "H",
 }
 
+MEASURED = set("DEFG")  # promises of seconds and of memory: see tests/measured.py
+MORE_TRIES = 2
+
 # Faults follow one another at one site, so that it starts once; what breaks is told by fault.
 AT_SMALL = [
     "lock-database", "fill-disk", "half-open", "never-reads", "slow-readers", "connect-storm",
@@ -45,15 +50,18 @@ class Soak:
     """The command, started when it is asked about, or before."""
 
     def __init__(self, options: list[str], faults: list[str], **environment: str) -> None:
-        chosen = [word for fault in faults for word in ("--fault", fault)]
-        self._words = [*options, *COMMON, *chosen]
-        self._environment = environment
+        self._options, self._faults, self._environment = options, faults, environment
         self._process: subprocess.Popen[str] | None = None
         self._ended: Ended | None = None
 
+    def again(self, *faults: str) -> "Soak":
+        """Another of the same, with these faults or with all that this one has."""
+        return Soak(self._options, list(faults) or self._faults, **self._environment)
+
     def started(self) -> "subprocess.Popen[str]":
+        chosen = [word for fault in self._faults for word in ("--fault", fault)]
         self._process = self._process or subprocess.Popen(  # noqa: S603 - the command of this project
-            [sys.executable, "manage.py", "soak", *self._words],
+            [sys.executable, "manage.py", "soak", *self._options, *COMMON, *chosen],
             cwd=ROOT,
             env=os.environ | self._environment,
             stdout=subprocess.PIPE,
@@ -65,7 +73,10 @@ class Soak:
     def ended(self) -> "Ended":
         if self._ended is None:
             process = self.started()
-            out, err = process.communicate(timeout=TIMEOUT)
+            try:
+                out, err = process.communicate(timeout=TIMEOUT)
+            finally:
+                self.end()
             assert out, err
             self._ended = Ended(process.returncode, json.loads(out), err)
         return self._ended
@@ -130,13 +141,27 @@ def test_three_workers_keep_every_promise_through(fault: str, soaks: dict[str, S
 
 
 def assert_kept_through(soak: Soak, fault: str) -> None:
-    verdict = soak.ended().verdict
+    def broken(verdict: dict[str, Any]) -> dict[str, int]:
+        return but_for_the_machine(verdict["during"].get(fault, {}), verdict)
+
+    verdict = tried(soak, broken, lambda: soak.again(fault)).verdict
     if reason := verdict["skipped"].get(fault):
         pytest.skip(reason)
     effects = verdict["effects"].get(fault)
     assert effects, verdict["breaches"]
     assert all(effects.values()), effects
-    assert but_for_the_machine(verdict["during"].get(fault, {}), verdict) == {}, verdict["breaches"]
+    assert broken(verdict) == {}, verdict["breaches"]
+
+
+def tried(
+    soak: Soak, broken: Callable[[dict[str, Any]], dict[str, int]], again: Callable[[], Soak]
+) -> Ended:
+    """The same as for tests: by times and sizes alone it fails if it does so again and again."""
+    ended = soak.ended()
+    for _ in range(MORE_TRIES):
+        if broken(ended.verdict) and broken(ended.verdict).keys() <= MEASURED:
+            ended = again().ended()
+    return ended
 
 
 def but_for_the_machine(broken: dict[str, int], verdict: dict[str, Any]) -> dict[str, int]:
@@ -153,10 +178,16 @@ def but_for_the_machine(broken: dict[str, int], verdict: dict[str, Any]) -> dict
 def test_every_promise_is_kept_before_the_faults_and_after_them(
     site: str, soaks: dict[str, Soak]
 ) -> None:
-    ended = soaks[site].ended()
-    broken = ended.verdict["broken"]
-    assert but_for_the_machine(broken, ended.verdict) == {}, ended.verdict["breaches"]
-    assert ended.code == bool(broken)
+    def broken(verdict: dict[str, Any]) -> dict[str, int]:
+        faults = verdict["faults"]
+        found = sum(
+            (Counter(of) for name, of in verdict["during"].items() if name not in faults), Counter()
+        )
+        return but_for_the_machine(found, verdict)
+
+    ended = tried(soaks[site], broken, soaks[site].again)
+    assert broken(ended.verdict) == {}, ended.verdict["breaches"]
+    assert ended.code == bool(ended.verdict["broken"])
     figures = ended.verdict["figures"]
     assert figures["sent"] == figures["acknowledged"] == figures["stored"] > 0
     assert (figures["lost"], figures["repeated"], figures["ghosts"]) == (0, 0, 0)
@@ -171,14 +202,15 @@ def test_ghosts_of_workers_that_died_are_waited_for(soaks: dict[str, Soak]) -> N
 def test_a_running_site_is_soaked_by_its_url_and_what_it_cannot_show_is_named(
     small: Served,
 ) -> None:
-    ended = Soak(
+    soak = Soak(
         [
             *("--url", small.first.http, "--username", "staff"),
             *("--clients", "4", "--rooms", "2", "--seconds", "2", "--crowd", "10"),
         ],
         ["kill-worker", "same-client-id", "half-handshakes"],
         SOAK_PASSWORD="chatsite-demo",
-    ).ended()
+    )
+    ended = tried(soak, itemgetter("broken"), soak.again)
     assert ended.code == 2, ended.verdict["breaches"]
     assert ended.verdict["proves_nothing"] == ["kill-worker"]
     assert set(ended.verdict["unseen"]) >= {"E", "G"}

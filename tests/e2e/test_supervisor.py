@@ -16,6 +16,7 @@ from tests.e2e.client import connected, raw
 from tests.e2e.conftest import Served
 from tests.e2e.production import Production
 from tests.e2e.workers import Site
+from tests.measured import assert_below
 
 Serve = Callable[..., Served]
 LONGEST_WAIT = 2.0  # seconds, or half of what a worker takes to load, where that is more
@@ -94,7 +95,7 @@ async def test_while_workers_are_replaced_nobody_is_refused_or_kept_waiting(
         loading = time.monotonic() - begun
         await replaced(worker, before, count=count)
     for visits in kinds:
-        assert max(visits.took) < max(LONGEST_WAIT, loading / 2)
+        assert_below(max(visits.took), max(LONGEST_WAIT, loading / 2))
     for event in ("has started", "has been replaced", "is draining", "has ended"):
         await asyncio.to_thread(logs, worker, event, count)
 

@@ -77,6 +77,7 @@ def test_those_who_wait_during_one_fault_are_not_hidden_by_all_the_others() -> N
         ledger.delivered(str(number), there_since=0.0, calm_since=0.0)
     assert verdict_of(ledger).broken == {"F": 1}
     assert "during ban" in ledger.breaches["F"][0]
+    assert ledger.broken_during == {"ban": {"F": 1}}
 
 
 def test_a_fault_without_effect_is_named_and_so_is_what_was_not_looked_at() -> None:

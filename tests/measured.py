@@ -1,0 +1,14 @@
+"""Promises of seconds and of bytes, which a machine may keep from being kept."""
+
+
+class Exceeded(AssertionError):
+    """More than was promised.
+
+    What else a machine does only ever adds to a time or a size. So a test that fails by this alone
+    is tried three times (`addopts` in pyproject.toml): a promise that is broken is so each time.
+    """
+
+
+def assert_below(measured: float, limit: float, what: object = "") -> None:
+    if measured >= limit:
+        raise Exceeded(f"{measured:,.3f}, and {limit:,.3f} is promised {what}".rstrip())

@@ -90,6 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     STORE_TIMEOUT: Seconds = 0.5
     STORE_AWAY_SECONDS: Seconds = 5.0
     REDIS_TIMEOUT: Seconds = 2.0
+    REDIS_CONNECTIONS: Count = 32
     REDIS_BLOCKING_TIMEOUT: Seconds = 0.5
     RATES_TIDY_INTERVAL: Seconds = 60.0
 

@@ -1,6 +1,8 @@
 """The engine's own Redis connections, beside those of the channel layer."""
 
+import asyncio
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from redis import Redis as BlockingRedis
@@ -16,6 +18,7 @@ from realtime.redis_address import Address, addresses
 
 # Seconds; nothing that asks Redis directly is worth a longer wait.
 SOCKET_TIMEOUT = conf.REDIS_TIMEOUT
+CONNECTIONS = conf.REDIS_CONNECTIONS
 # Seconds, for a thread that answers a request meanwhile.
 BLOCKING_TIMEOUT = conf.REDIS_BLOCKING_TIMEOUT
 
@@ -24,8 +27,23 @@ def configured() -> bool:
     return bool(getattr(settings, "REDIS_URL", ""))
 
 
+class Queued(Redis):  # type: ignore[misc]  # redis-py leaves it untyped
+    """Whose commands wait for a connection. redis-py's raise at the hundred-and-first at once: a
+    crowd that comes or goes together would be let in uncounted, and stay when it has gone.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._turns = asyncio.Semaphore(CONNECTIONS)
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        async with self._turns:
+            return await super().execute_command(*args, **options)
+
+
 def _connect() -> Redis:
     return _address(settings.REDIS_URL).connect(
+        Queued,
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=SOCKET_TIMEOUT,
         # Once, and not after a timeout: a restart leaves dead connections in the pool, and the

@@ -55,12 +55,12 @@ class Address:
             **options,
         }
 
-    def connect(self, **options: Any) -> Redis:
+    def connect(self, client: type[Redis] = Redis, **options: Any) -> Redis:
         if self.watched is None:
-            return Redis.from_url(self.url, **options)
+            return client.from_url(self.url, **options)
         service, hosts, known = self.watched
         sentinel = Sentinel(hosts, sentinel_kwargs=known)
-        return sentinel.master_for(service, **self.options, **options)
+        return sentinel.master_for(service, redis_class=client, **self.options, **options)
 
     def connect_blocking(self, **options: Any) -> BlockingRedis:
         if self.watched is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -18,7 +19,8 @@ class PerLoop(Generic[T]):
         loop = asyncio.get_running_loop()
         if (service := self._services.get(loop)) is None:
             self._services = dict(self._alive())
-            service = self._services[loop] = self._make()
+            # Its tasks live on, and are to log nothing as of the socket that was the first.
+            service = self._services[loop] = Context().run(self._make)
         return service
 
     def all(self) -> list[T]:

@@ -40,9 +40,10 @@ class Ghosts:
             return
         here = self._stage.people_in(room)
         ghosts = watcher.shown - here - self._stage.strangers
-        for _, person in [key for key in self._since if key[0] == room and key[1] not in ghosts]:
-            took = now - self._since.pop((room, person))
-            self._stage.ledger.figure("somebody who was gone shown for, s", took)
+        for key in [key for key in self._since if key[0] == room and key[1] not in ghosts]:
+            since = max(self._since.pop(key), calm_since)
+            if since < inf:  # else it was told
+                self._stage.ledger.figure("somebody who was gone shown for, s", now - since)
         for person in ghosts:
             since = self._since.setdefault((room, person), now)
             if now - max(since, calm_since) > GHOSTS_GONE:

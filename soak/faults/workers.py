@@ -74,6 +74,8 @@ async def says_the_fatal_word(stage: Stage, broken: str) -> Effects:
         author.post(FATAL)
         async with asyncio.timeout(SAID_AGAIN):
             await author.until(lambda: not author.waiting)
+        # It is held after it was acknowledged.
+        await stage.until(lambda: stage.logged(ACTED) > 0, within=DIES_WITHIN)
         acted = stage.logged(ACTED)
     await stage.dismiss(author)
     return {"messages that it struck": acted}

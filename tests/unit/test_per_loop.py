@@ -1,4 +1,5 @@
 import asyncio
+from contextvars import ContextVar
 
 import pytest
 
@@ -46,3 +47,9 @@ def test_without_a_loop_there_is_none_to_get() -> None:
     with pytest.raises(RuntimeError):
         services.get()
     assert services.all() == []
+
+
+async def test_a_service_has_no_context_of_who_was_first_to_use_it() -> None:
+    whose = ContextVar("whose", default="nobody's")
+    whose.set("the first socket's")
+    assert PerLoop(whose.get).get() == "nobody's"

@@ -99,3 +99,16 @@ def test_while_a_fault_touches_everybody_nobody_can_be_told_and_then_20_s_begin(
     assert not room.ledger.broken
     ghosts.look(NOW + 61 + GHOSTS_GONE)
     assert room.ledger.broken == {"D": 1}
+
+
+def test_what_they_could_not_be_told_is_not_counted(
+    room: Room, ghosts: Ghosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.ann.shown.add("ben")
+    ghosts.look(NOW)
+    monkeypatch.setattr("soak.streets.time.monotonic", lambda: NOW + 60)
+    room.streets.touch()
+    room.streets.spare()
+    room.ann.shown.remove("ben")
+    ghosts.look(NOW + 65)
+    assert room.ledger.figures["somebody who was gone shown for, s"] == 5

@@ -173,12 +173,6 @@ async def processes(number: int, store: Store) -> AsyncIterator[list[tuple[Prese
         ]
 
 
-async def eventually(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - a condition of another's state
-            await asyncio.sleep(0.005)
-
-
 def someone(number: int = 1, name: str = "") -> Person:
     return Person(id=str(number), name=name or f"P{number}")
 

@@ -12,8 +12,7 @@ from soak.services import running
 from tests.e2e.client import PATIENCE, Socket, Visitor, raw, silent
 from tests.e2e.conftest import Served
 from tests.e2e.production import Production
-from tests.e2e.test_server import Uvicorn
-from tests.e2e.workers import Site
+from tests.e2e.workers import Site, Uvicorn
 from tests.measured import assert_below
 from tests.stopwatch import Stopwatch
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from soak import workers
 from soak.workers import FATAL, HTTP_TIMEOUT, ROOT, Answer, Entry
 
-__all__ = ["FATAL", "HTTP_TIMEOUT", "ROOT", "Answer", "Entry", "Site", "Worker"]
+__all__ = ["FATAL", "HTTP_TIMEOUT", "ROOT", "Answer", "Entry", "Site", "Uvicorn", "Worker"]
 
 HANDSHAKE = "60"  # seconds, as our own server has it: after daphne's 5 a crowd is dropped
 PREPARE = """
@@ -59,4 +59,13 @@ class Worker(workers.Worker):
             sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port),
             "--websocket_connect_timeout", HANDSHAKE,
             f"{application}:application",
+        ]  # fmt: skip
+
+
+class Uvicorn(Worker):
+    @property
+    def command(self) -> list[str]:
+        return [
+            sys.executable, "-m", "uvicorn", "--port", str(self.port), "--lifespan", "off",
+            "--no-access-log", "chatsite.asgi:application",
         ]  # fmt: skip

@@ -11,6 +11,7 @@ from chat.unread import UnreadBoard, tell_unread, unread_board, unread_changed
 from realtime import database
 from realtime.hub import hubs
 from realtime.publish import tell_processes
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,12 +22,6 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[set[int]]:
     monkeypatch.setattr(module, "tell_unread", lambda rooms, **_: told.append(set(rooms)))
     monkeypatch.setattr(module, "INTERVAL", 0.05)
     return told
-
-
-async def eventually(condition: Any) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - a condition of another's state
-            await asyncio.sleep(0.005)
 
 
 async def test_the_first_change_is_told_at_once_and_those_meanwhile_together(told: Any) -> None:

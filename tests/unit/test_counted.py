@@ -1,7 +1,6 @@
 """What the engine counts: frames and bytes both ways, and what waits."""
 
 import asyncio
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +15,7 @@ from realtime.packet import Packet
 from realtime.server.protocol import InboundQueue
 from realtime.server.server import Server
 from tests.consumers import Consumer, connected, consumer, welcomed
+from tests.waiting import eventually
 
 
 def value(name: str) -> float:
@@ -118,12 +118,6 @@ async def test_what_waits_for_clients_is_shown() -> None:
         stuck.set()
         await eventually(lambda: value("outbox_bytes") == before)
         assert socket
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - a condition of another's state
-            await asyncio.sleep(0.005)
 
 
 class Protocol:

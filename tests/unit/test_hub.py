@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from realtime.hub import Hub
 from realtime.log import register_log
 from realtime.packet import Packet
 from tests.hubs import GROUP, Client, FakeLog, FaultyLayer, follow, post
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -39,12 +40,6 @@ async def two_hubs(layer: FaultyLayer) -> AsyncIterator[tuple[Hub, Hub]]:
     finally:
         for hub in hubs:
             await hub.close()
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - a condition of another's state
-            await asyncio.sleep(0.005)
 
 
 async def test_a_post_reaches_the_members_in_every_process_with_one_send(log: FakeLog) -> None:

@@ -12,13 +12,13 @@ from tests.clock import jumping
 from tests.presence import (
     GROUP,
     Store,
-    eventually,
     limit_named,
     names,
     presence_of,
     settled,
     someone,
 )
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("soon")
 

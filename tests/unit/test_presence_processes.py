@@ -12,12 +12,12 @@ from tests.presence import (
     GROUP,
     Page,
     Store,
-    eventually,
     limit_named,
     processes,
     settled,
     someone,
 )
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("soon")
 

@@ -13,13 +13,13 @@ from tests.presence import (
     GROUP,
     Page,
     Store,
-    eventually,
     names,
     presence_of,
     processes,
     settled,
     someone,
 )
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("soon")
 

@@ -5,7 +5,8 @@ ChatError
 ├── Forbidden     one may see the room, and not do this in it
 ├── Conflict      what is there already, or must stay as it is
 ├── Gone          what is asked for was there, and is not kept any more
-└── TextInvalid   a message's text is empty or too long
+├── TextInvalid   a message's text is empty or too long
+└── NotBuilt      the protocol has it, and this site does not yet
 """
 
 from realtime.close_codes import ErrorCode
@@ -41,3 +42,8 @@ class Gone(ChatError):
 
 class TextInvalid(ChatError):
     pass
+
+
+class NotBuilt(ChatError):
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.UNSUPPORTED, "Attachments and replies are not supported yet.")

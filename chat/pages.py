@@ -17,6 +17,7 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.actions import create_guest
@@ -31,6 +32,8 @@ from chat.models import Membership, Room
 PAGE_SIZE = 50
 
 
+# Back in the browser's history, counts of unread messages would be those of then.
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def home(request: HttpRequest) -> HttpResponse:
     """Rooms for those who are signed in; a name and in you go for those who are not."""
@@ -91,6 +94,7 @@ def create(request: HttpRequest) -> HttpResponse:
     return redirect("chat:room", slug=room.slug)
 
 
+@never_cache
 @require_safe
 def room(request: HttpRequest, slug: str) -> HttpResponse:
     if not request.user.is_authenticated:

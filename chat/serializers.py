@@ -10,7 +10,7 @@ from accounts.fields import Boolean, Text
 from accounts.names import MAX_NAME, clean_name
 from accounts.queries import person
 from chat.actions import check_text
-from chat.errors import TextInvalid
+from chat.errors import NotBuilt, TextInvalid
 from chat.frames import MAX_TEXT
 from chat.models import Membership, Role, Room, Visibility
 from realtime.strict_json import MAX_INTEGER
@@ -94,6 +94,13 @@ class MessageSerializer(serializers.Serializer[Any]):
         except TextInvalid as error:
             raise serializers.ValidationError(error.message) from error
         return text
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """What is in no schema is not told to have been done."""
+        given = self.initial_data
+        if given.get("attachments") or given.get("reply_to") is not None:
+            raise NotBuilt
+        return attrs
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):

@@ -1,11 +1,11 @@
-"""The kinds of notification. An app registers its own in AppConfig.ready()."""
+"""The kinds of notification. An app registers its own in AppConfig.ready(), to give them labels."""
 
 import re
 from dataclasses import dataclass
 
 from notifications.models import MAX_KIND
 
-_NAME = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_KIND - 1}}}")
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{MAX_KIND - 1}}}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,18 +21,23 @@ _kinds: dict[str, Kind] = {}
 
 def register(kind: Kind) -> Kind:
     """Raises ValueError for a name that is malformed, or taken by another kind."""
-    if not _NAME.fullmatch(kind.name):
-        raise ValueError(f"{kind.name!r} is no name for a kind: use a-z, 0-9 and hyphens.")
-    if _kinds.setdefault(kind.name, kind) != kind:
+    if _kinds.setdefault(_checked(kind.name), kind) != kind:
         raise ValueError(f"The kind {kind.name!r} is registered already.")
     return kind
 
 
 def kind_named(name: str) -> Kind:
-    """Raises ValueError where no app has registered it."""
-    if (kind := _kinds.get(name)) is None:
-        raise ValueError(f"There is no kind {name!r}; registered are: {', '.join(sorted(_kinds))}.")
-    return kind
+    """The registered one; of others, as of other systems that notify, the name is the label.
+
+    Raises ValueError for a name that is malformed.
+    """
+    return _kinds.get(name) or Kind(name=_checked(name), label=name.replace("-", " ").capitalize())
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name for a kind: use letters, digits and . _ : -")
+    return name
 
 
 GENERIC = register(Kind(name="generic", label="Notice"))

@@ -34,7 +34,7 @@ LONGEST = LONG_HEAD + 0xFFFF  # of a frame that is taken whole
 PING = b"\x89\x00"
 PONG, PONG_BYTES = b"\x8a\x80", 6  # a masked one, of a ping without a payload
 
-IDLE = Packet(encode(Closing(code=CloseCode.IDLE)))
+IDLE = Packet(encode(Closing(code=CloseCode.IDLE, retry_after=conf.RETRY_AFTER)))
 
 # Pings, pongs and fragments pass below the limits of the consumer and cost 100 µs each, in one go
 # for all that was read at once. So many at once, and so many per second, are more than anybody

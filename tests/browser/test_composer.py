@@ -9,7 +9,7 @@ from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.people import PHONE, People
 from tests.browser.site import Site
-from tests.browser.window import Window
+from tests.browser.window import DRAWN, Window
 
 Frame = dict[str, Any]
 
@@ -70,7 +70,8 @@ async def test_a_refused_message_says_why_and_can_be_sent_again(
     await ada.keeps("failed")
     await ada.reload()
     await expect(failed).to_have_count(1)
-    await failed.get_by_role("button", name="Retry").click()
+    await failed.get_by_role("button", name="Retry").press("Enter")
+    assert await ada.focused() == "messages"
     await expect(failed.get_by_role("alert")).to_be_visible()
     await failed.get_by_role("button", name="Retry").click()
     await ada.has_sent_everything()
@@ -138,6 +139,40 @@ async def test_a_draft_survives_a_reload_in_its_own_room(
     await ada.has_sent_everything()
     await ada.reload()
     await expect(ada.composer).to_have_value("")
+
+
+async def test_each_tab_has_its_own_draft(people: People, room: str) -> None:
+    ada = await people.guest("Ada", room=room)
+    await ada.type("Half a thought")
+    tab = await ada.another_tab()
+    await tab.enter(room)
+    await expect(tab.composer).to_have_value("Half a thought")
+    await tab.write("Another")
+    await tab.has_sent_everything()
+    await ada.reload()
+    await expect(ada.composer).to_have_value("Half a thought")
+    await tab.reload()
+    await expect(tab.composer).to_have_value("")
+    await ada.page.close()
+    late = await tab.another_tab()
+    await late.enter(room)
+    await expect(late.composer).to_have_value("Half a thought")
+
+
+async def test_a_box_that_grows_line_by_line_leaves_the_newest_in_view(
+    people: People, site: Site, room: str
+) -> None:
+    await site.say(room, [f"Line {number}" for number in range(60)])
+    ada = await people.guest("Ada", room=room)
+    await expect(ada.message("Line 59")).to_be_in_viewport()
+    for number in range(10):
+        await ada.page.keyboard.type(f"{number}")
+        await ada.page.keyboard.press("Shift+Enter")
+        await ada.page.evaluate(DRAWN)
+    await ada.page.evaluate(DRAWN)
+    await expect(ada.page.get_by_role("button", name="Jump to newest")).to_be_hidden()
+    await site.say(room, ["And one more"])
+    await expect(ada.message("And one more")).to_be_in_viewport()
 
 
 async def test_enter_sends_and_shift_enter_breaks_the_line(people: People, room: str) -> None:

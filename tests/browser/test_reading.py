@@ -125,7 +125,8 @@ async def test_one_lands_on_the_oldest_unread_under_a_new_line(
     assert box
     assert box["y"] < 200
     await expect(jump_button(tab)).to_have_text("Jump to newest (120 new)")
-    await jump_button(tab).click()
+    await jump_button(tab).press("Enter")
+    assert await tab.focused() == "messages"
     await expect(tab.message("New 119")).to_be_in_viewport()
     await expect(jump_button(tab)).to_be_hidden()
 
@@ -214,3 +215,21 @@ async def test_the_list_sticks_to_the_end_only_for_those_who_are_there(
     await reader.write("Mine")
     await expect(reader.message("Mine")).to_be_in_viewport()
     await expect(jump_button(reader)).to_be_hidden()
+
+
+async def test_back_in_history_rooms_that_were_read_are_not_unread(
+    people: People, site: Site, room: str
+) -> None:
+    other = await site.room()
+    ada = await people.account("ada", room=room)
+    await ada.post(f"/chat/{other}/join/")
+    await site.say(other, ["For Ada"])
+    await ada.reload()
+    count = ada.page.locator(f'.rooms__link[data-room="{other}"] .rooms__count')
+    await expect(count).to_have_text("1")
+    await ada.page.locator(f'.rooms__link[data-room="{other}"]').click()
+    await ada.is_connected()
+    await expect(count).to_have_text("")
+    await ada.page.go_back()
+    await ada.is_connected()
+    await expect(count).to_have_text("")

@@ -5,6 +5,14 @@ from playwright.async_api import expect
 from tests.browser.people import People
 from tests.browser.site import Site
 
+# Whether the text is nearer to the right edge of its box than to the left one.
+RIGHT = """(body) => {
+  const range = document.createRange();
+  range.selectNodeContents(body.querySelector("p") ?? body);
+  const text = range.getClientRects()[0], box = body.getBoundingClientRect();
+  return box.right - text.right < text.left - box.left;
+}"""
+
 
 async def test_two_windows_see_each_others_messages_in_one_order(people: People, room: str) -> None:
     ada = await people.guest("Ada", room=room)
@@ -91,6 +99,34 @@ async def test_a_new_name_is_told_and_stands_on_what_comes_later(people: People,
     await ada.sees("Mira is now known as Mira B.")
     await ada.reload()
     await expect(ada.page.locator(".you__name")).to_have_text("Ada Lovelace")
+
+
+async def test_a_new_name_is_ones_own_in_every_tab(people: People, room: str) -> None:
+    ada = await people.guest("Ada", room=room)
+    tab = await ada.another_tab()
+    await tab.enter(room)
+    await ada.rename("Countess")
+    await expect(tab.page.locator(".you__name")).to_have_text("Countess")
+    await tab.write("It is me")
+    await expect(tab.message("It is me").locator(".message__author")).to_have_text("Countess")
+
+
+async def test_guests_are_told_from_others_of_their_name(
+    people: People, site: Site, room: str
+) -> None:
+    guest = await people.guest("staff", room=room)
+    await guest.write("Believe me")
+    await site.say(room, ["Do not"])
+    await expect(guest.message("Believe me").locator(".message__guest")).to_be_visible()
+    await expect(guest.message("Do not").locator(".message__guest")).to_be_hidden()
+
+
+async def test_text_runs_as_its_letters_do(people: People, room: str) -> None:
+    ada = await people.guest("Ada", room=room)
+    await ada.write("שלום", "Peace")
+    for text, on_the_right in (("שלום", True), ("Peace", False)):
+        body = ada.message(text).locator(".message__body")
+        assert await body.evaluate(RIGHT) is on_the_right
 
 
 async def test_a_name_that_is_refused_says_why_and_stays_to_be_changed(

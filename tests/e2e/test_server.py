@@ -312,7 +312,8 @@ async def test_who_answers_no_ping_is_told_and_closed_with_4408(production: Serv
     (ben,) = await production.guests("Ben")
     began, watch = time.monotonic(), Stopwatch(production.first)
     answers = await asyncio.to_thread(mute_until_the_end, production.first, ben.access)
-    ping, told = answers.index(b"\x89\x00"), answers.index(b'{"type":"closing","code":4408}')
+    ping = answers.index(b"\x89\x00")
+    told = answers.index(b'{"type":"closing","code":4408,"retry_after":')
     assert ping < told < answers.index(b"\x88\x02\x11\x38")
     assert time.monotonic() - began >= 20
     assert_below(watch.seconds, 25)

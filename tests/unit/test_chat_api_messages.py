@@ -50,6 +50,16 @@ def test_a_malformed_message_gets_400_with_the_field(cast: Cast, field: str, val
     assert not Event.objects.filter(kind="message").exists()
 
 
+@pytest.mark.parametrize(("field", "value"), [("reply_to", 1), ("attachments", [{"id": "1"}])])
+def test_what_is_not_built_is_refused_and_not_left_out(cast: Cast, field: str, value: Any) -> None:
+    posted = {"text": "hi", "client_id": "c"}
+    answer = as_user(cast.owner).post(MESSAGES, posted | {field: value})
+    assert code(answer) == (404, "unsupported")
+    assert not Event.objects.filter(kind="message").exists()
+    nothing = as_user(cast.owner).post(MESSAGES, posted | {"reply_to": None, "attachments": []})
+    assert nothing.status_code == 201
+
+
 def test_what_is_missing_from_a_message_is_named(cast: Cast) -> None:
     answer = as_user(cast.owner).post(MESSAGES, {})
     assert answer.json()["fields"].keys() == {"text", "client_id"}

@@ -102,9 +102,9 @@ def test_an_inbox_is_numbered_without_holes_and_counts_its_unread(anna: Any, ben
     assert Inbox.objects.get(user=anna).head == 3
 
 
-def test_an_unknown_kind_stores_nothing(anna: Any) -> None:
-    with pytest.raises(ValueError, match="no kind"):
-        notify(anna, kind="nothing")
+def test_a_kind_that_is_no_name_stores_nothing(anna: Any) -> None:
+    with pytest.raises(ValueError, match="no name for a kind"):
+        notify(anna, kind="no thing")
     assert not Inbox.objects.exists()
 
 

@@ -269,7 +269,7 @@ def test_others_may_not_notify(anna: Any) -> None:
         ("to", [["1"]]),
         ("to", str(2**80)),
         ("to", ["1"] * 1001),
-        ("kind", "nothing"),
+        ("kind", "no thing"),
         ("kind", ""),
         ("title", ""),
         ("title", "t" * 201),

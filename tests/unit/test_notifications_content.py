@@ -42,7 +42,7 @@ def test_content_may_fill_its_limits(fields: dict[str, Any]) -> None:
         {"idempotency_key": "k" * 201},
         {"title": "a\0b"},
         {"message": "\ud800"},
-        {"kind": "nothing"},
+        {"kind": "no thing"},
     ],
 )
 def test_content_beyond_its_limits_is_refused(fields: dict[str, Any]) -> None:

@@ -92,7 +92,7 @@ def test_a_silent_peer_is_told_closed_with_4408_and_dropped_soon(
     assert (protocol.transport.written, protocol.closes) == (PING, [])
     pass_time(protocol, clock, 10)
     closing = protocol.transport.written.removeprefix(PING)
-    assert msgspec.json.decode(closing[2:]) == {"type": "closing", "code": 4408}
+    assert msgspec.json.decode(closing[2:]) == {"type": "closing", "code": 4408, "retry_after": 2.0}
     assert protocol.closes == [4408]
     ((delay, drop),) = later.calls
     assert delay == DROP - SILENCE

@@ -63,6 +63,7 @@ export class Composer {
     this.#input.addEventListener("keydown", (event) => this.#keydown(event));
     this.#input.addEventListener("input", () => this.#changed());
     addEventListener("resize", () => this.#fit());
+    addEventListener("pagehide", () => this.#draft.leave());
   }
 
   // keyCode 229: Safari ends a composition before it tells of the Enter that ended it.
@@ -112,15 +113,21 @@ export class Composer {
   }
 
   #fit() {
-    const { style, scrollHeight } = this.#reset();
+    const { style } = this.#input;
     const limit = innerHeight * HEIGHT;
-    style.height = `${Math.min(scrollHeight, limit)}px`;
-    style.overflowY = scrollHeight > limit ? "auto" : "hidden";
+    const wanted = this.#wantedHeight();
+    style.height = `${Math.min(wanted, limit)}px`;
+    style.overflowY = wanted > limit ? "auto" : "hidden";
   }
 
-  #reset() {
-    this.#input.style.height = "auto";
-    return this.#input;
+  // Meanwhile a margin takes its place: else the messages above would be scrolled.
+  #wantedHeight() {
+    const { style, offsetHeight } = this.#input;
+    style.marginTop = `${offsetHeight}px`;
+    style.height = "0";
+    const { scrollHeight } = this.#input;
+    style.marginTop = "";
+    return scrollHeight;
   }
 
   #count() {

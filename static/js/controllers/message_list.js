@@ -92,6 +92,10 @@ export class MessageList {
     this.schedule();
   }
 
+  focus() {
+    this.#scroller.focus({ preventScroll: true });
+  }
+
   stickToEnd() {
     this.#stuck = true;
     this.draw();

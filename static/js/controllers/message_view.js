@@ -63,6 +63,7 @@ function message(entry, you) {
   if (entry.item) article.dataset.clientId = entry.client_id;
   paintAvatar($(".avatar", article), author);
   $(".message__author", article).textContent = author.name;
+  $(".message__guest", article).hidden = !author.guest;
   fillTime($(".message__time", article), entry.timestamp);
   fillBody($(".message__body", article), entry);
   $(".message__more", article).setAttribute("aria-label", `More about the message from ${author.name}`);

@@ -16,7 +16,7 @@ export class NotificationList {
     inbox.addEventListener("change", () => this.#draw());
     for (const tab of this.#tabs) tab.addEventListener("click", () => this.#choose(tab));
     $("[role=tablist]", root).addEventListener("keydown", (event) => this.#keydown(event));
-    $(".notifications__all-read", root).addEventListener("click", () => inbox.markAllRead());
+    $(".notifications__all-read", root).addEventListener("click", () => this.#markAllRead());
     $(".notifications__more", root).addEventListener("click", () => this.#load("more"));
     $(".notifications__list", root).addEventListener("click", (event) => this.#clicked(event));
   }
@@ -47,6 +47,12 @@ export class NotificationList {
     }
     $("[role=tabpanel]", this.#root).setAttribute("aria-labelledby", tab.id);
     this.#load("load");
+  }
+
+  // The button is disabled by it, and would take the focus with it.
+  #markAllRead() {
+    this.#tabs.find((tab) => tab.tabIndex === 0).focus();
+    return this.#inbox.markAllRead();
   }
 
   #keydown(event) {

@@ -26,7 +26,7 @@ export class Reader {
     this.#you = you;
     this.#readSeq = readSeq;
     this.#sendRead = sendRead;
-    button.addEventListener("click", () => this.toNewest());
+    button.addEventListener("click", () => this.#jumped());
     addEventListener("hashchange", () => this.#followLink());
     addEventListener("focus", () => this.moved());
     // Not pagehide: what a socket is given there no longer leaves the browser.
@@ -75,6 +75,12 @@ export class Reader {
       this.#room.append(await this.#history.page({ after: this.#room.last }));
       this.#list.draw({ dropOldest: true });
     });
+  }
+
+  // The button goes away.
+  #jumped() {
+    this.#list.focus();
+    return this.toNewest();
   }
 
   async toNewest() {

@@ -186,6 +186,7 @@ class RoomPage {
   // A rename says whom it is about; the list of people follows.
   #passing(frame) {
     if (frame.user) this.#people.renamed(frame.user);
+    if (frame.user?.id === this.#you.id) this.#renamed(frame.user);
     this.#room.receive(frame);
     this.#list.schedule();
     this.#announcer.say(frame.message);
@@ -239,9 +240,12 @@ class RoomPage {
   }
 
   #settleProblem(target) {
-    const id = target.closest("[data-client-id]")?.dataset.clientId;
-    if (target.closest(".message__retry")) this.#outbox.retry(id);
-    if (target.closest(".message__discard")) this.#outbox.discard(id);
+    const button = target.closest(".message__retry, .message__discard");
+    if (!button) return;
+    const id = button.closest("[data-client-id]").dataset.clientId;
+    this.#list.focus(); // which the button would take with it
+    if (button.matches(".message__retry")) this.#outbox.retry(id);
+    else this.#outbox.discard(id);
   }
 
   #deliverStragglers() {

@@ -10,7 +10,7 @@ from accounts.actions import rename
 from chat import access, queries
 from chat.actions import check_text
 from chat.conf import conf
-from chat.errors import NotBuilt
+from chat.errors import Unsupported
 from chat.frames import (
     MAX_EVENT_BYTES,
     EventFrom,
@@ -140,7 +140,7 @@ class RoomConsumer(LogConsumer):
 
     async def on_message(self, frame: PostMessage) -> None:
         if frame.attachments or frame.reply_to is not None:
-            raise NotBuilt
+            raise Unsupported
         check_text(frame.text)
         await self._check_pace()
         post = Post(

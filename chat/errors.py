@@ -6,7 +6,7 @@ ChatError
 ├── Conflict      what is there already, or must stay as it is
 ├── Gone          what is asked for was there, and is not kept any more
 ├── TextInvalid   a message's text is empty or too long
-└── NotBuilt      the protocol has it, and this site does not yet
+└── Unsupported   the protocol has it, and this site does not yet
 """
 
 from realtime.close_codes import ErrorCode
@@ -44,6 +44,6 @@ class TextInvalid(ChatError):
     pass
 
 
-class NotBuilt(ChatError):
+class Unsupported(ChatError):
     def __init__(self) -> None:
         super().__init__(ErrorCode.UNSUPPORTED, "Attachments and replies are not supported yet.")

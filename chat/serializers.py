@@ -10,7 +10,7 @@ from accounts.fields import Boolean, Text
 from accounts.names import MAX_NAME, clean_name
 from accounts.queries import person
 from chat.actions import check_text
-from chat.errors import NotBuilt, TextInvalid
+from chat.errors import TextInvalid, Unsupported
 from chat.frames import MAX_TEXT
 from chat.models import Membership, Role, Room, Visibility
 from realtime.strict_json import MAX_INTEGER
@@ -98,8 +98,8 @@ class MessageSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """What is in no schema is not told to have been done."""
         given = self.initial_data
-        if given.get("attachments") or given.get("reply_to") is not None:
-            raise NotBuilt
+        if given.get("reply_to") is not None or given.get("attachments") not in (None, []):
+            raise Unsupported
         return attrs
 
 

@@ -10,6 +10,7 @@ page.
 import asyncio
 import random
 from collections.abc import Iterable
+from contextvars import Context
 from typing import Any
 
 import structlog
@@ -63,7 +64,7 @@ class UnreadBoard:
     def touch(self, room_ids: set[int]) -> None:
         self._rooms |= room_ids
         if self._task is None:
-            self._task = self._loop.create_task(self._tell_while_changing())
+            self._task = self._loop.create_task(self._tell_while_changing(), context=Context())
 
     async def _tell_while_changing(self) -> None:
         try:

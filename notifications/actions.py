@@ -36,9 +36,9 @@ def notify(
 
     Call it from any code that may block, inside a transaction or not: people hear of it once all
     is committed. An `idempotency_key` that a person was notified with before gives that person's
-    first notification, and nothing is sent. Raises ValueError for an unknown kind and for content
-    that is malformed or too long: title 200, message 2,000, action_url 500 and idempotency_key 200
-    characters, data 4 KiB of JSON.
+    first notification, and nothing is sent. Raises ValueError for a kind that is no name and for
+    content that is malformed or too long: title 200, message 2,000, action_url 500 and
+    idempotency_key 200 characters, data 4 KiB of JSON.
     """
     content = check_content(
         kind=kind,

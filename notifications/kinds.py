@@ -27,11 +27,11 @@ def register(kind: Kind) -> Kind:
 
 
 def kind_named(name: str) -> Kind:
-    """The registered one; of others, as of other systems that notify, the name is the label.
+    """The registered one; of any other, as of who notifies from outside, the name is the label.
 
     Raises ValueError for a name that is malformed.
     """
-    return _kinds.get(name) or Kind(name=_checked(name), label=name.replace("-", " ").capitalize())
+    return _kinds.get(name) or Kind(name=_checked(name), label=name)
 
 
 def _checked(name: str) -> str:

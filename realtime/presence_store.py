@@ -169,7 +169,7 @@ class RedisPresence:
 
     def __init__(self) -> None:
         self._process = uuid4().hex
-        client = redis.clients.get()
+        client = redis.crowds.get()
         common = _COMMON.replace("FORGOTTEN", str(FORGOTTEN))
         self._take = client.register_script(common + _TAKE)
         self._renew = client.register_script(common + _RENEW)

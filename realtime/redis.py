@@ -34,7 +34,9 @@ class Queued(Redis):  # type: ignore[misc]  # redis-py leaves it untyped
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._turns = asyncio.Semaphore(CONNECTIONS)
+        # A pipeline takes a connection beside them. The URL may allow fewer.
+        most = self.connection_pool.max_connections - 1
+        self._turns = asyncio.Semaphore(max(1, min(CONNECTIONS, most)))
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         async with self._turns:
@@ -44,6 +46,7 @@ class Queued(Redis):  # type: ignore[misc]  # redis-py leaves it untyped
 def _connect() -> Redis:
     return _address(settings.REDIS_URL).connect(
         Queued,
+        max_connections=2 * CONNECTIONS,
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=SOCKET_TIMEOUT,
         # Once, and not after a timeout: a restart leaves dead connections in the pool, and the
@@ -79,3 +82,5 @@ def blocking() -> BlockingRedis:
 
 # `clients.get()` is that of the running event loop.
 clients = PerLoop(_connect)
+# For what a crowd asks all at once: who is waited for with a time-out does not queue behind it.
+crowds = PerLoop(_connect)

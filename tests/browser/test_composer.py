@@ -159,6 +159,22 @@ async def test_each_tab_has_its_own_draft(people: People, room: str) -> None:
     await expect(late.composer).to_have_value("Half a thought")
 
 
+async def test_a_draft_that_another_tab_has_sent_does_not_come_back(
+    people: People, room: str
+) -> None:
+    ada = await people.guest("Ada", room=room)
+    await ada.type("Half a thought")
+    tab = await ada.another_tab()
+    await tab.enter(room)
+    await tab.composer.press("Enter")
+    await tab.has_sent_everything()
+    await ada.sees("Half a thought")
+    await ada.page.close()
+    late = await tab.another_tab()
+    await late.enter(room)
+    await expect(late.composer).to_have_value("")
+
+
 async def test_a_box_that_grows_line_by_line_leaves_the_newest_in_view(
     people: People, site: Site, room: str
 ) -> None:

@@ -44,7 +44,7 @@ class Pair:
         await self.at_ann.caught_up(seq)
         assert_below(watch.seconds, PROMPT)
         await self.at_ben.caught_up(seq)
-        assert_below(watch.seconds, heard_within)
+        assert watch.seconds < heard_within  # later, it was healed and not heard
 
     async def online(self) -> int:
         """As told to somebody who looks in, beside that person."""

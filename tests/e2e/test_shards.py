@@ -42,7 +42,7 @@ class Talk:
         await self.at_ann.until("sent", client_id=client_id)
         assert_below(watch.seconds, PROMPT)
         await self.at_ben.until("message", client_id=client_id)
-        assert_below(watch.seconds, heard_within)
+        assert watch.seconds < heard_within  # later, it was healed and not heard
 
     async def hint(self, *, heard_within: float) -> None:
         """An event, which no log has, comes through."""
@@ -50,7 +50,7 @@ class Talk:
         watch = Stopwatch()
         await self.at_ann.send(type="event", name="hint", data=self._hints)
         await self.at_ben.until("event", data=self._hints)
-        assert_below(watch.seconds, heard_within)
+        assert watch.seconds < heard_within  # later, it was healed and not heard
 
     async def hints_come(self) -> None:
         """One after the other is sent, until one comes through."""

@@ -39,8 +39,10 @@ async def redis_client(
     redis_client = redis.clients.get()
     await redis_client.flushall()
     yield redis_client
-    redis.clients.forget(redis_client)
-    await redis_client.aclose()
+    for clients in (redis.clients, redis.crowds):
+        client = clients.get()
+        clients.forget(client)
+        await client.aclose()
 
 
 @pytest.fixture(scope="module")

@@ -26,4 +26,4 @@ def test_a_malformed_name_is_refused(name: str) -> None:
 
 
 def test_a_kind_that_nobody_registered_is_called_by_its_name() -> None:
-    assert kind_named("disk-full").label == "Disk full"
+    assert kind_named("disk-full").label == "disk-full"

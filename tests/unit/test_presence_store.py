@@ -262,7 +262,7 @@ async def test_redis_away_is_told_by_raising(
     store = RedisPresence()
     with pytest.raises(RedisAway):
         await store.take(GROUP, someone(1))
-    redis.clients.forget(redis.clients.get())
+    redis.crowds.forget(redis.crowds.get())
 
 
 def test_the_store_is_redis_where_one_is_configured(settings: Any) -> None:

@@ -1,14 +1,19 @@
 /**
  * What is being written in a room, per person: survives a reload and the closing of the tab, not
- * a sending. Each tab has its own; one that is opened begins with the draft that was written last.
+ * a sending. Each tab has its own; one that is opened begins with the draft that was written last
+ * and has not been sent.
  */
 export class Draft {
   #key;
   #text;
+  #isOwn;
 
   constructor({ owner, room }) {
     this.#key = `draft:${owner}:${room}`;
-    this.#text = quietly(() => sessionStorage.getItem(this.#key) ?? localStorage.getItem(this.#key)) ?? "";
+    const own = quietly(() => sessionStorage.getItem(this.#key));
+    this.#text = own ?? quietly(() => localStorage.getItem(this.#key)) ?? "";
+    this.#isOwn = Boolean(own);
+    addEventListener("storage", (event) => this.#changedElsewhere(event));
   }
 
   get text() {
@@ -22,11 +27,18 @@ export class Draft {
       else if (localStorage.getItem(this.#key) === this.#text) localStorage.removeItem(this.#key);
     });
     this.#text = value;
+    this.#isOwn = Boolean(value);
   }
 
   /** The tab may be closed: another may have sent what it wrote over this one. */
   leave() {
-    if (this.#text) quietly(() => localStorage.setItem(this.#key, this.#text));
+    if (!this.#isOwn) return;
+    quietly(() => localStorage.getItem(this.#key) || localStorage.setItem(this.#key, this.#text));
+  }
+
+  // Another tab began with this one's, and has sent it.
+  #changedElsewhere({ key, oldValue, newValue }) {
+    if (key === this.#key && newValue === null && oldValue === this.#text) this.#isOwn = false;
   }
 }
 

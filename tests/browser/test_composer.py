@@ -13,6 +13,12 @@ from tests.browser.window import DRAWN, Window
 
 Frame = dict[str, Any]
 
+HEAR_OF_SENDING = """() => {
+  window.heard = new Promise((resolve) => {
+    addEventListener("storage", ({ newValue }) => newValue === null && resolve());
+  });
+}"""
+
 
 async def between(window: Window, answer: Callable[[WebSocketRoute, Frame], bool]) -> None:
     """Stands between page and server: `answer` says whether a message of the page goes through."""
@@ -164,11 +170,12 @@ async def test_a_draft_that_another_tab_has_sent_does_not_come_back(
 ) -> None:
     ada = await people.guest("Ada", room=room)
     await ada.type("Half a thought")
+    await ada.page.evaluate(HEAR_OF_SENDING)
     tab = await ada.another_tab()
     await tab.enter(room)
     await tab.composer.press("Enter")
     await tab.has_sent_everything()
-    await ada.sees("Half a thought")
+    await ada.page.evaluate("() => window.heard")
     await ada.page.close()
     late = await tab.another_tab()
     await late.enter(room)

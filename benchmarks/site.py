@@ -13,22 +13,9 @@ from typing import Any
 
 from benchmarks.process import PYTHON, ROOT, Server, running
 from soak.machine import free_port
+from soak.workers import UNLIMITED
 
 TOKENS = "tokens.json"
-# 0 is none. The load is one address, and a few people who talk more than people do.
-UNLIMITED = {
-    f"LIMIT_{name}": "0"
-    for name in (
-        "SOCKETS_PER_USER",
-        "SOCKETS_PER_ADDRESS",
-        "HANDSHAKES_PER_SECOND",
-        "FRAMES_PER_SECOND",
-        "MESSAGES_PER_SECOND",
-        "API_PER_SECOND",
-        "LOGINS_PER_MINUTE",
-        "GUESTS_PER_MINUTE",
-    )
-}
 
 
 @dataclass

@@ -11,6 +11,8 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from soak.workers import UNLIMITED
+
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120
 STOP_S = 30
@@ -18,17 +20,6 @@ MANAGE_S = 600
 ANSWER_S = 10
 # What the machine's own environment says must not reach the site under test.
 _OURS = ("SECRET_KEY", "DEBUG", "REDIS_URL", "HTTPS", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE")
-# One address and a few people stand for a crowd here.
-_LIMITS = (
-    "SOCKETS_PER_USER",
-    "SOCKETS_PER_ADDRESS",
-    "HANDSHAKES_PER_SECOND",
-    "FRAMES_PER_SECOND",
-    "MESSAGES_PER_SECOND",
-    "API_PER_SECOND",
-    "LOGINS_PER_MINUTE",
-    "GUESTS_PER_MINUTE",
-)
 
 
 class Server:
@@ -39,7 +30,7 @@ class Server:
         self.log = folder / "server.log"
         self._environment = {
             **{name: value for name, value in os.environ.items() if name not in _OURS},
-            **{f"LIMIT_{name}": "0" for name in _LIMITS},
+            **UNLIMITED,
             "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
             "PYTHONUNBUFFERED": "1",
             **environment,

@@ -99,7 +99,8 @@ async def test_a_refused_message_can_be_discarded_for_good(
     await between(ada, answer)
     await ada.enter(room)
     await ada.write("Never mind", "Something else")
-    await ada.page.get_by_role("button", name="Discard").click()
+    await ada.page.get_by_role("button", name="Discard").press("Enter")
+    assert await ada.focused() == "messages"
     await ada.has_sent_everything()
     await ada.keeps()
     await ada.reload()
